@@ -1,0 +1,36 @@
+"""
+One `install()`, and the `logging` you already have writes strict JSON lines.
+
+Layers, each importing only from those before it: context, plain, redact; filter, formatter,
+console, logger, queue; install. This file re-exports the public names and does nothing else.
+"""
+
+from ._console import ConsoleFormatter
+from ._context import Context, adopt, bind, carry, current
+from ._filter import ContextFilter
+from ._formatter import JsonFormatter
+from ._install import Installation, flush, install, uninstall
+from ._logger import FieldLogger, get_logger
+from ._queue import QueueHandler, Stats
+from ._redact import redact, register_secret
+
+__all__ = [
+    "ConsoleFormatter",
+    "Context",
+    "ContextFilter",
+    "FieldLogger",
+    "Installation",
+    "JsonFormatter",
+    "QueueHandler",
+    "Stats",
+    "adopt",
+    "bind",
+    "carry",
+    "current",
+    "flush",
+    "get_logger",
+    "install",
+    "redact",
+    "register_secret",
+    "uninstall",
+]

@@ -1,0 +1,38 @@
+"""ContextFilter: the only reader of the ContextVar on a record's way. Used by QueueHandler."""
+
+from __future__ import annotations
+
+import logging
+
+from ._context import current
+
+CONTEXT = "_logweft_context"
+"""Where a record carries its Context: one private name, so that nobody's ``extra`` can clash."""
+
+SEEN = "_logweft_seen"
+"""Where a record remembers who wrote it to which destination, if two handlers share one."""
+
+
+class ContextFilter(logging.Filter):
+    """
+    A `logging.Filter` that lets everything pass and writes the Context into the record.
+
+    The record gets ``correlation_id`` (``str | None``), so that a plain text format may say
+    ``%(correlation_id)s``, unless the call's own ``extra`` has that name. The first filter a record
+    meets decides: a handler that runs later, in another thread, sees the Context of the call.
+
+    Belongs on a *handler*: filters of a logger never see the records of its children.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """
+        Write the Context into *record*.
+
+        Raises:
+            Nothing.
+        """
+        attributes = record.__dict__
+        if CONTEXT not in attributes:
+            context = attributes[CONTEXT] = current()
+            attributes.setdefault("correlation_id", context.correlation_id)
+        return True

@@ -1,0 +1,775 @@
+"""install() → Installation: the one module that composes; everything else works without it."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import logging.handlers
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any, NamedTuple
+
+from ._console import ConsoleFormatter
+from ._formatter import JsonFormatter
+from ._logger import accept_extra
+from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
+
+FORMATS = ("auto", "json", "console")
+CAPTURES = ("main", "threads", "unraisable", "warnings")
+"""What becomes a line besides log calls. asyncio reports through its own logger, so it is one."""
+
+# The handlers whose lines we take over. Subclasses have a reason to exist, and stay as they are.
+_HANDLERS = frozenset(
+    {
+        "logging.StreamHandler",
+        "logging.FileHandler",
+        "logging.handlers.RotatingFileHandler",
+        "logging.handlers.TimedRotatingFileHandler",
+        "logging.handlers.WatchedFileHandler",
+    }
+)
+
+# Formatters that are what comes in the box; by name, so that no framework is imported.
+_STOCK_FORMATTERS = frozenset(
+    {
+        "logging.Formatter",
+        "uvicorn.logging.AccessFormatter",
+        "uvicorn.logging.ColourizedFormatter",
+        "uvicorn.logging.DefaultFormatter",
+        "celery.app.log.TaskFormatter",
+        "celery.utils.log.ColorFormatter",
+        "django.utils.log.ServerFormatter",
+        "tornado.log.LogFormatter",
+    }
+)
+
+
+class _Options(NamedTuple):
+    level: int | None
+    format: str
+    stream: Any
+    service: str | None
+    version: str | None
+    environment: str | None
+    redact: bool
+    queue: bool | int
+    capture: frozenset[str]
+    sticky: bool
+
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "none")
+
+# Where service and friends are told already: OpenTelemetry, Datadog, Cloud Run, Lambda.
+_FALLBACKS = {
+    "service": ("OTEL_SERVICE_NAME", "DD_SERVICE", "K_SERVICE", "AWS_LAMBDA_FUNCTION_NAME"),
+    "version": ("DD_VERSION", "K_REVISION", "AWS_LAMBDA_FUNCTION_VERSION"),
+    "environment": ("DD_ENV",),
+}
+
+
+def _from_environment(name: str) -> Any:
+    """Return what the environment says about an option, or None."""
+    text = os.environ.get(f"LOGWEFT_{name.upper()}", "").strip()
+    if not text:
+        return next(filter(None, map(os.environ.get, _FALLBACKS.get(name, ()))), None)
+    if name in ("redact", "sticky", "queue", "capture"):
+        if text.lower() in _TRUE:
+            return True
+        if text.lower() in _FALSE:
+            return False
+        if name == "queue" and text.isdecimal():
+            return int(text)
+        if name == "capture":
+            return [word.strip() for word in text.split(",")]
+        raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0, got {text!r}")
+    if name == "stream":
+        if text not in ("stdout", "stderr"):
+            raise ValueError(f"LOGWEFT_STREAM must be 'stdout' or 'stderr', got {text!r}")
+        return getattr(sys, text)
+    return text
+
+
+def _level(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        number = logging.getLevelName(int(value) if value.isdecimal() else value.upper())
+        if isinstance(number, int):
+            return number
+        if value.isdecimal():
+            return int(value)
+    raise ValueError(
+        f"level must be the name of a level ('DEBUG', 'INFO', ...) or an int, got {value!r}"
+    )
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    raise TypeError(f"{name} must be a str, got {value!r}")
+
+
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def _captures(value: Any) -> frozenset[str]:
+    if isinstance(value, bool):
+        return frozenset(CAPTURES if value else ())
+    names = frozenset([value] if isinstance(value, str) else value)
+    unknown = sorted(map(repr, names - {*CAPTURES}))
+    if unknown:
+        raise ValueError(f"capture knows {', '.join(CAPTURES)}; got {', '.join(unknown)}")
+    return names
+
+
+def _resolve(given: Mapping[str, Any]) -> _Options:
+    """Return the options: code beats environment beats default."""
+
+    def value(name: str, default: Any = None) -> Any:
+        told = given[name] if given[name] is not None else _from_environment(name)
+        return default if told is None else told
+
+    format = value("format", "auto")
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
+    stream = value("stream")
+    if stream is not None and not callable(getattr(stream, "write", None)):
+        raise TypeError(f"stream must have a write() method, got {stream!r}")
+    queue = value("queue", True)
+    if not isinstance(queue, int):
+        raise TypeError(f"queue must be True, False or a capacity in lines, got {queue!r}")
+    if queue < 0:
+        raise ValueError(f"queue must be True, False or a capacity >= 1 in lines, got {queue}")
+    return _Options(
+        level=_level(value("level")),
+        format=format,
+        stream=stream,
+        service=_text("service", value("service")),
+        version=_text("version", value("version")),
+        environment=_text("environment", value("environment")),
+        redact=_flag("redact", value("redact", True)),
+        queue=queue,
+        capture=_captures(value("capture", True)),
+        sticky=_flag("sticky", value("sticky", True)),
+    )
+
+
+def wants_colors(stream: Any) -> bool:
+    """
+    Say whether *stream* gets ANSI colours.
+
+    Source: CPython 3.13's `_colorize`: PYTHON_COLORS, NO_COLOR, FORCE_COLOR, TERM, then isatty.
+    """
+    environ = os.environ
+    if environ.get("PYTHON_COLORS") in ("0", "1"):
+        return environ["PYTHON_COLORS"] == "1"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return environ.get("TERM") != "dumb" and _is_terminal(stream)
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except Exception:  # noqa: BLE001 - a stand-in for a stream, or a closed one
+        return False
+
+
+def _qualified(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class _Taken(NamedTuple):
+    handler: logging.Handler
+    formatter: logging.Formatter | None
+    front: QueueHandler
+
+
+class _LoggerState(NamedTuple):
+    """What dictConfig changes about a logger."""
+
+    logger: logging.Logger
+    handlers: list[logging.Handler]
+    filters: list[Any]
+    level: int
+    propagate: bool
+    disabled: bool
+
+    @classmethod
+    def of(cls, logger: logging.Logger) -> _LoggerState:
+        return cls(
+            logger,
+            logger.handlers[:],
+            logger.filters[:],
+            logger.level,
+            logger.propagate,
+            logger.disabled,
+        )
+
+    def restore(self) -> None:
+        self.logger.handlers[:] = self.handlers
+        self.logger.filters[:] = self.filters
+        self.logger.setLevel(self.level)
+        self.logger.propagate = self.propagate
+        self.logger.disabled = self.disabled
+
+
+class _Hook(NamedTuple):
+    """An attribute of a module or class that is ours for the time being."""
+
+    owner: Any
+    name: str
+    before: Any
+    ours: Any
+
+    def undo(self) -> None:
+        # Somebody may have wrapped it since; then it stays, and passes everything through.
+        if getattr(self.owner, self.name) == self.ours:
+            setattr(self.owner, self.name, self.before)
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.root
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            yield logger
+
+
+class Installation:
+    """
+    What `install` did, and the way to undo it. Also a context manager: ``with install(): ...``.
+
+    Thread-safe.
+    """
+
+    def __init__(self, options: _Options, config: Mapping[str, Any] | None, where: str) -> None:
+        self._options = options
+        self._config = config
+        self._where = where
+        self._uses = 0
+        self._active = True
+        self._stand_in: logging.Handler | None = None
+        self._taken: dict[int, _Taken] = {}
+        self._hooks: list[_Hook] = []
+        self._before: list[_LoggerState] = []
+        self._root_level: tuple[int, int] | None = None
+        self._telling: set[int] = set()
+        self._lock = threading.RLock()
+        queue = options.queue
+        self._listener = Listener(
+            capacity=CAPACITY if isinstance(queue, bool) or not queue else queue,
+            synchronous=not queue,
+        )
+        self._json = JsonFormatter(**self._line_options())
+
+    def _line_options(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            "service": options.service,
+            "version": options.version,
+            "environment": options.environment,
+            "redact": options.redact,
+        }
+
+    # Taking over
+
+    def start(self) -> None:
+        """Take over what is there and hook in; on an error, nothing is left of it."""
+        try:
+            if self._config is not None:
+                self._before = [_LoggerState.of(logger) for logger in _loggers()]
+            bare = not logging.root.handlers
+            self._hook_logging()
+            if self._config is not None:
+                logging.config.dictConfig(dict(self._config))
+            self._set_level(bare)
+            self._take_over()
+            self._hook_process()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _set_level(self, bare: bool) -> None:
+        root, level = logging.root, self._options.level
+        if level is None and bare and root.level == logging.WARNING and not root.handlers:
+            level = logging.INFO  # the level nobody chose
+        if level is not None:
+            self._root_level = (root.level, level)
+            root.setLevel(level)
+
+    def _take_over(self) -> None:
+        """Take every handler there is, and see to it that the root logger has one."""
+        for logger in _loggers():
+            for handler in logger.handlers[:]:
+                self._take(handler)
+        root = logging.root
+        stream = self._options.stream
+        if stream is not None:
+            needed = all(
+                getattr(handler, "stream", None) is not stream for handler in root.handlers
+            )
+        else:
+            needed = not any(map(self._writes, root.handlers))
+        if needed:
+            if self._stand_in is None:
+                self._stand_in = logging.StreamHandler(stream)
+                self._take(self._stand_in)
+            if self._stand_in not in root.handlers:
+                root.handlers.append(self._stand_in)
+
+    def _writes(self, handler: logging.Handler) -> bool:
+        """Say whether *handler* writes lines somewhere; pytest's or Sentry's memory does not count."""
+        if isinstance(handler, logging.handlers.QueueHandler) or id(handler) in self._taken:
+            return True
+        try:
+            return isinstance(handler.stream.fileno(), int)  # type: ignore[attr-defined]  # or not
+        except Exception:  # noqa: BLE001 - no stream, or one without a file
+            return False
+
+    def _take(self, handler: logging.Handler) -> bool:
+        """Put *handler* behind the queue, with our formatter, if it is of the kind we take."""
+        with self._lock:
+            if id(handler) in self._taken:
+                return True
+            formatter = handler.formatter
+            if (
+                _qualified(type(handler)) not in _HANDLERS
+                or not (formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS)
+                or "handle" in vars(handler)
+            ):
+                return False
+            front = QueueHandler(handler, listener=self._listener)
+            handler.formatter = self._formatter(getattr(handler, "stream", None))
+            # The handler stays the object it was, in the lists it was in, so that whoever holds it
+            # can still set its level, its filters or its formatter, and remove it.
+            vars(handler)["handle"] = front.handle
+            self._taken[id(handler)] = _Taken(handler, formatter, front)
+            return True
+
+    def _formatter(self, stream: Any) -> logging.Formatter:
+        chosen = self._options.format
+        if chosen == "console" or (chosen == "auto" and _is_terminal(stream)):
+            return ConsoleFormatter(colors=wants_colors(stream), **self._line_options())
+        return self._json
+
+    def _give_back(self, taken: _Taken) -> None:
+        vars(taken.handler).pop("handle", None)
+        taken.front.detach()
+        if isinstance(taken.handler.formatter, JsonFormatter):
+            taken.handler.formatter = taken.formatter
+
+    # Staying installed
+
+    def _hook(self, owner: Any, name: str, ours: Any) -> None:
+        self._hooks.append(_Hook(owner, name, getattr(owner, name), ours))
+        setattr(owner, name, ours)
+
+    def _hook_logging(self) -> None:
+        """Hook what every configuration passes through, whichever way its function was imported."""
+        self._hook(logging.Logger, "makeRecord", _make_record_of(logging.Logger.makeRecord))
+        if not self._options.sticky:
+            return
+        add_handler = logging.Logger.addHandler
+        configure = logging.config.DictConfigurator.configure
+        silence = getattr(logging.config, "_handle_existing_loggers", None)
+        installation = self
+
+        def addHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
+            add_handler(self, hdlr)
+            installation._follow(lambda: installation._arrived(self, hdlr))
+
+        def configured(self: logging.config.DictConfigurator) -> None:
+            try:
+                configure(self)
+            finally:
+                installation._follow(installation._take_over)
+
+        def silenced(existing: Any, child_loggers: Any, disable_existing: Any) -> None:
+            assert silence is not None
+            before = [logger for logger in _loggers() if not logger.disabled]
+            silence(existing, child_loggers, disable_existing)
+            installation._follow(lambda: installation._enable(before))
+
+        self._hook(logging.Logger, "addHandler", addHandler)
+        self._hook(logging.config.DictConfigurator, "configure", configured)
+        if silence is not None:
+            self._hook(logging.config, "_handle_existing_loggers", silenced)
+
+    def _follow(self, react: Callable[[], None]) -> None:
+        """React to somebody's configuration, without ever making it fail."""
+        if self._active:
+            try:
+                react()
+            except Exception as error:  # noqa: BLE001 - it is their call, not ours
+                self._listener.note_error(error)
+
+    def _arrived(self, logger: logging.Logger, handler: logging.Handler) -> None:
+        if handler is self._stand_in or not self._take(handler):
+            return
+        # It stood in for a handler that nobody had configured; now somebody has.
+        if self._options.stream is None and logger is logging.root:
+            self._withdraw_stand_in()
+
+    def _withdraw_stand_in(self) -> None:
+        if self._stand_in is not None and self._stand_in in logging.root.handlers:
+            logging.root.handlers.remove(self._stand_in)
+
+    def _enable(self, loggers: Iterable[logging.Logger]) -> None:
+        """Enable what a configuration has just disabled, and say so."""
+        silenced = [logger for logger in loggers if logger.disabled]
+        for logger in silenced:
+            logger.disabled = False
+        self._take_over()
+        if silenced:
+            names = ", ".join(sorted(logger.name for logger in silenced)[:10])
+            more = f" and {len(silenced) - 10} more" if len(silenced) > 10 else ""
+            logging.getLogger("logweft").warning(
+                "re-enabled %d loggers that a logging configuration had disabled: %s%s",
+                len(silenced),
+                names,
+                more,
+            )
+
+    # What is not a log call
+
+    def _hook_process(self) -> None:
+        hooks = {
+            "main": (sys, "excepthook", self._excepthook),
+            "threads": (threading, "excepthook", self._thread_excepthook),
+            "unraisable": (sys, "unraisablehook", self._unraisablehook),
+            "warnings": (warnings, "showwarning", self._showwarning),
+        }
+        for name in CAPTURES:
+            if name in self._options.capture:
+                self._hook(*hooks[name])
+
+    def _before_us(self, name: str, defaults: tuple[Any, ...]) -> tuple[Callable[..., Any], bool]:
+        """Return the hook that was there before, and whether it is somebody's own."""
+        before = next(hook.before for hook in self._hooks if hook.ours.__name__ == name)
+        return before, not any(before is default for default in defaults)
+
+    def _excepthook(self, exc_type: Any, exc: Any, tb: Any) -> None:
+        before, is_foreign = self._before_us("_excepthook", (sys.__excepthook__,))
+        told = self._tell("uncaught exception", (), exc_type, exc, tb)
+        if is_foreign or not told:
+            before(exc_type, exc, tb)
+
+    def _thread_excepthook(self, args: Any) -> None:
+        before, is_foreign = self._before_us("_thread_excepthook", (threading.__excepthook__,))
+        told = args.exc_type is SystemExit or self._tell(
+            "uncaught exception in thread %s",
+            (args.thread.name if args.thread is not None else None,),
+            args.exc_type,
+            args.exc_value,
+            args.exc_traceback,
+        )
+        if is_foreign or not told:
+            before(args)
+
+    def _unraisablehook(self, unraisable: Any) -> None:
+        before, is_foreign = self._before_us("_unraisablehook", (sys.__unraisablehook__,))
+        told = self._tell(
+            "%s %r",
+            (unraisable.err_msg or "exception ignored in", unraisable.object),
+            unraisable.exc_type,
+            unraisable.exc_value,
+            unraisable.exc_traceback,
+        )
+        if is_foreign or not told:
+            before(unraisable)
+
+    def _tell(self, msg: str, args: tuple[Any, ...], exc_type: Any, exc: Any, tb: Any) -> bool:
+        """Log an exception that nobody caught, at the place it comes from; say whether it was."""
+        logger = logging.getLogger("logweft")
+        thread = threading.get_ident()
+        if not self._active or thread in self._telling or sys.is_finalizing():
+            return False
+        if not (logger.isEnabledFor(logging.CRITICAL) and logger.hasHandlers()):
+            return False
+        self._telling.add(thread)
+        try:
+            if exc is None:
+                exc = exc_type()
+            file, line, function = _origin(tb)
+            logger.handle(
+                logger.makeRecord(
+                    logger.name,
+                    logging.CRITICAL,
+                    file,
+                    line,
+                    msg,
+                    args,
+                    (exc_type, exc, tb),
+                    function,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - the default hook must still have its turn
+            self._listener.note_error(error)
+            return False
+        else:
+            return True
+        finally:
+            self._telling.discard(thread)
+
+    def _showwarning(
+        self,
+        message: Any,
+        category: Any,
+        filename: Any,
+        lineno: Any,
+        file: IO[str] | None = None,
+        line: str | None = None,
+    ) -> None:
+        defaults = (
+            getattr(warnings, "_showwarning_orig", None),
+            getattr(logging, "_showwarning", None),
+        )
+        before, is_foreign = self._before_us("_showwarning", defaults)
+        logger = logging.getLogger("py.warnings")
+        told = False
+        if file is None and self._active and logger.isEnabledFor(logging.WARNING):
+            name = _qualified(category) if isinstance(category, type) else str(category)
+            logger.handle(
+                logger.makeRecord(
+                    logger.name,
+                    logging.WARNING,
+                    filename,
+                    lineno,
+                    str(message),
+                    (),
+                    None,
+                    extra={"category": name.removeprefix("builtins.")},
+                )
+            )
+            told = True
+        if is_foreign or file is not None or not self._active or not told:
+            before(message, category, filename, lineno, file, line)
+
+    # For the user
+
+    def flush(self, timeout: float = FLUSH_TIMEOUT_S) -> bool:
+        """
+        Wait until everything logged so far is written.
+
+        Args:
+            timeout: longest wait (seconds).
+
+        Returns:
+            False: *timeout* is over.
+
+        Raises:
+            Nothing.
+        """
+        return self._listener.flush(timeout)
+
+    def stats(self) -> Stats:
+        """
+        Return what became of the lines so far.
+
+        Raises:
+            Nothing.
+        """
+        return self._listener.stats()
+
+    def uninstall(self) -> None:
+        """
+        Flush, and give back the handlers, formatters, levels and hooks that were there before.
+
+        A second call does nothing.
+
+        Raises:
+            Nothing.
+        """
+        global _installed
+        with _installing:
+            if _installed is self:
+                _installed = None
+            self.stop()
+
+    def stop(self) -> None:
+        """Undo everything, in reverse."""
+        if not self._active:
+            return
+        self._active = False
+        for hook in reversed(self._hooks):
+            hook.undo()
+        with self._lock:
+            self._withdraw_stand_in()
+            for taken in self._taken.values():
+                self._give_back(taken)
+            self._taken.clear()
+        if self._root_level is not None and logging.root.level == self._root_level[1]:
+            logging.root.setLevel(self._root_level[0])
+        for state in self._before:
+            state.restore()
+        self._listener.close()
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._uses -= 1
+        if self._uses <= 0:
+            self.uninstall()
+
+
+def _make_record_of(
+    make_record: Callable[..., logging.LogRecord],
+) -> Callable[..., logging.LogRecord]:
+    """Return `Logger.makeRecord` so that ``extra={"name": ...}`` of a log call does not raise."""
+
+    def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        try:
+            return make_record(self, *args, **kwargs)
+        except KeyError:
+            # Called directly, it is documented to raise; only a log call must never.
+            extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
+            if not isinstance(extra, Mapping) or not _is_log_call():
+                raise
+            safe = accept_extra(extra)
+        if "extra" in kwargs:
+            return make_record(self, *args, **{**kwargs, "extra": safe})
+        return make_record(self, *args[:8], safe, *args[9:], **kwargs)
+
+    return makeRecord
+
+
+def _is_log_call() -> bool:
+    """Say whether `Logger._log` is among the callers, past the wrappers of other libraries."""
+    frame = sys._getframe(2)
+    for _ in range(8):
+        if frame.f_code.co_name == "_log":
+            return True
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False
+
+
+def _origin(tb: Any) -> tuple[str, int, str]:
+    """Return file, line and function of the newest frame of *tb*."""
+    if tb is None:
+        return "", 0, ""
+    while tb.tb_next is not None:
+        tb = tb.tb_next
+    code = tb.tb_frame.f_code
+    return code.co_filename, tb.tb_lineno, code.co_name
+
+
+_installing = threading.RLock()
+_installed: Installation | None = None
+
+
+def install(
+    config: Mapping[str, Any] | None = None,
+    *,
+    level: int | str | None = None,
+    format: str | None = None,
+    stream: Any = None,
+    service: str | None = None,
+    version: str | None = None,
+    environment: str | None = None,
+    redact: bool | None = None,
+    queue: bool | int | None = None,
+    capture: bool | Iterable[str] | None = None,
+    sticky: bool | None = None,
+) -> Installation:
+    """
+    Make every logger of the program write one strict JSON line a call. Call it once, at start-up.
+
+    The stream and file handlers that are there keep level, filters and destination, and write our
+    line from behind one bounded queue; if the root logger has none, it gets one on standard error.
+    Each option is also an environment variable, ``LOGWEFT_LEVEL`` and so on; an argument beats it.
+
+    Args:
+        config: a `logging.config.dictConfig` dict, applied first.
+        level: level of the root logger, ``"DEBUG"`` or ``10``. Default: as it is, or INFO where
+            nobody has set it and there is no handler.
+        format: ``"json"``, ``"console"``, or ``"auto"``: console where a stream is a terminal.
+        stream: where the root logger's lines go. Default: standard error.
+        service: the line's ``service``. Default: OTEL_SERVICE_NAME, DD_SERVICE, K_SERVICE or
+            AWS_LAMBDA_FUNCTION_NAME.
+        version: the line's ``version``. Default: DD_VERSION, K_REVISION or
+            AWS_LAMBDA_FUNCTION_VERSION.
+        environment: the line's ``environment``. Default: DD_ENV.
+        redact: withhold secrets. Default: True.
+        queue: True, or how many lines may wait (lines); False writes on the caller's thread.
+        capture: which of ``"main"``, ``"threads"``, ``"unraisable"`` (exceptions nobody caught) and
+            ``"warnings"`` become lines; True is all, False none. Default: True.
+        sticky: take over again after others' logging configuration. Default: True.
+
+    Returns:
+        The `Installation`: ``flush()``, ``stats()``, ``uninstall()``, or use it in ``with``. A
+        second call with the same options returns the same one.
+
+    Raises:
+        ValueError: an option or environment variable that is not one of the above, or a *config*
+            that dictConfig refuses; nothing is installed then.
+        TypeError: an option of the wrong type.
+        RuntimeError: already installed with other options.
+    """
+    global _installed
+    given = {
+        "level": level,
+        "format": format,
+        "stream": stream,
+        "service": service,
+        "version": version,
+        "environment": environment,
+        "redact": redact,
+        "queue": queue,
+        "capture": capture,
+        "sticky": sticky,
+    }
+    if config is not None and not isinstance(config, Mapping):
+        raise TypeError(f"config must be a dictConfig mapping, got {config!r}")
+    options = _resolve(given)
+    with _installing:
+        if _installed is None:
+            caller = sys._getframe(1)
+            where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+            installation = Installation(options, config, where)
+            installation.start()
+            _installed = installation
+        elif (_installed._options, _installed._config) != (options, config):
+            raise RuntimeError(
+                f"logweft is already installed with other options ({_installed._where}); "
+                "call uninstall() on it first"
+            )
+        _installed._uses += 1
+        return _installed
+
+
+def uninstall() -> None:
+    """
+    Undo `install`; without one, do nothing.
+
+    Raises:
+        Nothing.
+    """
+    if _installed is not None:
+        _installed.uninstall()
+
+
+def flush(timeout: float = FLUSH_TIMEOUT_S) -> bool:
+    """
+    Wait until everything logged so far is written; without `install`, there is nothing to wait for.
+
+    Args:
+        timeout: longest wait (seconds).
+
+    Returns:
+        False: *timeout* is over.
+
+    Raises:
+        Nothing.
+    """
+    return _installed is None or _installed.flush(timeout)

@@ -1,0 +1,385 @@
+"""Pure: any Python value → values that strict JSON can hold. Imported by the formatters."""
+
+from __future__ import annotations
+
+import enum
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date, datetime, time
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+MAX_DEPTH = 32
+"""Levels of nesting kept (levels). Readers differ in what they take; none refuses 32."""
+
+MAX_ITEMS = 1_000
+"""Members kept of one container (members). The endless ones end here."""
+
+MAX_NODES = 20_000
+"""Values kept of one record (values): more than a line of any sensible length can show."""
+
+MAX_TEXT = 1 << 20
+"""Characters kept of one string (characters), far above any line budget."""
+
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+"""What every JSON reader's integer holds. RFC 8259 section 6 leaves the range to the reader."""
+
+Plain = str | int | float | bool | None | list[Any] | dict[str, Any]
+
+
+def type_name(cls: type) -> str:
+    """
+    Return the name a traceback would show: ``"ValueError"``, ``"app.errors.Refused"``.
+
+    Raises:
+        Nothing. A class that hides its name is ``"object"``.
+    """
+    try:
+        name = str.__str__(cls.__qualname__)
+        module = cls.__module__
+        if isinstance(module, str) and module not in ("builtins", "__main__"):
+            name = f"{module}.{name}"
+        return scrub(name)
+    except Exception:  # noqa: BLE001 - a metaclass may raise anything
+        return "object"
+
+
+def scrub(text: str) -> str:
+    r"""
+    Return *text* as an exact ``str`` that UTF-8 can hold and that is at most `MAX_TEXT` long.
+
+    A lone surrogate (half of a pair, or an undecodable byte of a file name) becomes its escape,
+    ``\\udc80``, so that the byte can still be read from the line.
+    """
+    text = str.__str__(text)  # not the subclass's own idea of its value
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT]
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode(errors="backslashreplace").decode()
+    return text
+
+
+def text(value: object) -> str:
+    """
+    Return ``str(value)``, its ``repr()`` if that fails, its type's name if both do.
+
+    Raises:
+        Nothing.
+    """
+    for render in (str, repr):
+        try:
+            return scrub(render(value))
+        except Exception:  # noqa: BLE001 - user code; the next way is tried
+            continue
+    return f"<unprintable {type_name(type(value))}>"
+
+
+def integer(value: int) -> int | str:
+    """Return *value*, or its digits as a string where 64 bits are too few."""
+    value = int.__int__(value)
+    if INT_MIN <= value <= INT_MAX:
+        return value
+    try:
+        return int.__repr__(value)
+    except ValueError:  # more than sys.get_int_max_str_digits(); hex has no such limit
+        return hex(value)
+
+
+def number(value: float) -> float | str:
+    """Return *value*, or ``"NaN"``, ``"Infinity"``, ``"-Infinity"``: JSON has no such number."""
+    value = float.__float__(value)
+    if value - value == 0.0:
+        return value
+    if value != value:
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SCALARS: dict[type, Callable[[Any], Any]] = {
+    str: scrub,
+    int: integer,
+    float: number,
+    bool: _same,
+    type(None): _same,
+}
+
+_SEQUENCES = (list, tuple, set, frozenset, deque)
+
+
+class Walk:
+    """
+    One record's conversion: holds what is left of its budget and the containers it is inside of.
+
+    Args:
+        default:
+            The user's own conversion, ``(value) -> value``, asked first for every type JSON does
+            not know; it declines by raising TypeError. None: there is none.
+        float_literal:
+            ``(digits: str) -> value`` for floats written with an exponent, which the encoders
+            spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
+    """
+
+    __slots__ = ("_default", "_float_literal", "_inside", "_left")
+
+    def __init__(
+        self,
+        default: Callable[[Any], Any] | None = None,
+        float_literal: Callable[[str], Any] | None = None,
+    ) -> None:
+        self._default = default
+        self._float_literal = float_literal
+        self._inside: set[int] = set()
+        self._left = MAX_NODES
+
+    def plain(self, value: Any, depth: int = 0) -> Any:
+        """
+        Return what JSON can hold of *value*.
+
+        Raises:
+            Nothing that is an Exception: what cannot be read says so in its place.
+        """
+        cls = type(value)
+        convert = _SCALARS.get(cls)
+        self._left -= 1
+        if convert is not None:
+            value = convert(value)
+            if cls is float and self._float_literal is not None and type(value) is float:
+                digits = repr(value)
+                if "e" in digits:
+                    return self._float_literal(digits)
+            return value
+        if self._left < 0:
+            return "[truncated]"
+        try:
+            return self._convert(value, cls, depth)
+        except Exception:  # noqa: BLE001 - user code runs below; its siblings must survive it
+            return f"<unprintable {type_name(cls)}>"
+
+    def _convert(self, value: Any, cls: type, depth: int) -> Any:
+        if issubclass(cls, enum.Enum):
+            return self.plain(value._value_, depth)
+        for base, convert in _SCALARS.items():
+            if issubclass(cls, base):
+                return self.plain(convert(value), depth)
+        if issubclass(cls, dict):
+            return self._nested(value, self.mapping, lambda: dict.items(value), depth)
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return self._nested(
+                value, self.mapping, lambda: zip(cls._fields, tuple(value), strict=False), depth
+            )
+        if issubclass(cls, (list, tuple)):
+            return self._nested(value, self._list, lambda: cls.__iter__(value), depth)
+        if self._default is not None:
+            try:
+                return self.plain(self._default(value), depth + 1)
+            except TypeError:
+                pass  # the documented way of declining
+        if issubclass(cls, (bytes, bytearray, memoryview)):
+            return bytes(value[:MAX_TEXT]).decode(errors="backslashreplace")
+        if issubclass(cls, (set, frozenset)):
+            members = self._nested(value, self._list, lambda: cls.__iter__(value), depth)
+            # The order of strings in a set changes from run to run; of mixed types there is none.
+            with suppress(TypeError, AttributeError):
+                members.sort()
+            return members
+        if issubclass(cls, _SEQUENCES):
+            return self._nested(value, self._list, lambda: cls.__iter__(value), depth)
+        if issubclass(cls, BaseException):
+            return f"{type_name(cls)}: {text(value)}"
+        if issubclass(cls, (datetime, date, time)):
+            return scrub(value.isoformat())
+        if issubclass(cls, enum.EnumMeta):
+            return self._nested(value, self._list, lambda: iter(value), depth)
+        if issubclass(cls, type):
+            return scrub(type.__dict__["__name__"].__get__(value))
+        if issubclass(cls, TracebackType):
+            return scrub("".join(traceback.format_tb(value)).strip())
+        fields = _declared_fields(cls)
+        if fields is not None:
+            return self._nested(
+                value, self.mapping, lambda: ((f, getattr(value, f)) for f in fields), depth
+            )
+        if issubclass(cls, Mapping):
+            return self._nested(value, self.mapping, lambda: iter(value.items()), depth)
+        return text(value)
+
+    def _nested(
+        self,
+        value: Any,
+        build: Callable[[Iterable[Any], int], Any],
+        members: Callable[[], Iterable[Any]],
+        depth: int,
+    ) -> Any:
+        """Enter a container: not twice on one path (a shared one is no cycle), nor too deep."""
+        key = id(value)
+        if key in self._inside:
+            return "[circular]"
+        if depth >= MAX_DEPTH:
+            return "[too deep]"
+        self._inside.add(key)
+        try:
+            return build(members(), depth + 1)
+        finally:
+            self._inside.discard(key)
+
+    def _list(self, members: Iterable[Any], depth: int) -> list[Any]:
+        # Copied first, in C: another thread may change the container while user code runs below.
+        taken = list(islice(members, MAX_ITEMS + 1))
+        result = [self.plain(member, depth) for member in taken[:MAX_ITEMS]]
+        if len(taken) > MAX_ITEMS:
+            result.append("[truncated]")
+        return result
+
+    def mapping(self, members: Iterable[tuple[Any, Any]], depth: int = 1) -> dict[str, Any]:
+        """
+        Return ``{str: value}`` of pairs, in order; keys that are equal as text are told apart.
+
+        ``{1: "a", "1": "b"}`` gives ``{"1": "a", "1_": "b"}``.
+        """
+        result: dict[str, Any] = {}
+        iterator = iter(members)
+        taken: list[tuple[Any, Any]] = []
+        try:
+            taken.extend(islice(iterator, MAX_ITEMS + 1))
+        except Exception:  # noqa: BLE001 - a property may raise; the fields before it survive
+            result["[unreadable]"] = True
+        for key, value in taken[:MAX_ITEMS]:
+            put(result, self.key(key), self.plain(value, depth))
+        if len(taken) > MAX_ITEMS:
+            put(result, "[truncated]", True)
+        return result
+
+    def key(self, key: Any) -> str:
+        """Return the text of a mapping's key: ``None`` is ``"null"``, ``True`` is ``"true"``."""
+        if type(key) is str:
+            return scrub(key)
+        value = self.plain(key, MAX_DEPTH)
+        if isinstance(key, (bool, type(None))):
+            return {True: "true", False: "false", None: "null"}[key]
+        if isinstance(value, str) and value != "[too deep]":
+            return value
+        return text(key)
+
+
+def put(target: dict[str, Any], key: str, value: Any) -> None:
+    """Set *key* in *target*, with underscores behind it where it would overwrite something."""
+    while key in target:
+        key += "_"
+    target[key] = value
+
+
+def _declared_fields(cls: type) -> list[str] | None:
+    """Return the names a dataclass or attrs class shows in its repr; None: it is neither."""
+    fields = cls.__dict__.get("__dataclass_fields__") or getattr(cls, "__dataclass_fields__", None)
+    if isinstance(fields, dict):
+        # The kind is compared by name, so that `dataclasses` (which imports `inspect`) is not
+        # imported for programs that have none.
+        return [
+            name
+            for name, field in fields.items()
+            if field.repr and repr(field._field_type) == "_FIELD"
+        ]
+    attributes = getattr(cls, "__attrs_attrs__", None)
+    if attributes is not None:
+        return [attribute.name for attribute in attributes if attribute.repr]
+    return None
+
+
+def exception_fields(
+    exc: BaseException | None,
+    tb: TracebackType | None,
+    *,
+    limit: int = 32,
+) -> dict[str, Any]:
+    """
+    Return an exception as data, its causes, groups and notes with it.
+
+    Args:
+        exc: the exception; None gives ``{}``.
+        tb: its traceback.
+        limit: how many exceptions of the chain and its groups are told (exceptions).
+
+    Returns:
+        ``{"type": str, "message": str, "stack_trace": str, "notes": [str], "cause": {...},
+        "context": {...}, "exceptions": [{...}]}``, without what there is none of. ``cause`` is
+        ``raise ... from``; ``context`` is there unless ``from None`` suppressed it, as Python's own
+        traceback has it.
+
+    Raises:
+        Nothing that is an Exception.
+    """
+    seen: set[int] = set()
+
+    def tell(exc: BaseException, tb: TracebackType | None, depth: int) -> dict[str, Any]:
+        seen.add(id(exc))
+        told: dict[str, Any] = {"type": type_name(type(exc)), "message": text(exc)}
+        if tb is not None:
+            told["stack_trace"] = stack_trace(tb)
+        notes = _quietly(lambda: getattr(exc, "__notes__", None))
+        if isinstance(notes, (list, tuple)):
+            told["notes"] = [text(note) for note in notes[:MAX_ITEMS]]
+        elif notes is not None:
+            told["notes"] = [text(notes)]
+        if depth >= MAX_DEPTH // 2:
+            return told
+        cause, context = exc.__cause__, exc.__context__
+        if cause is not None:
+            linked, name = cause, "cause"
+        elif context is not None and not exc.__suppress_context__:
+            linked, name = context, "context"
+        else:
+            linked, name = None, ""
+        if linked is not None and id(linked) not in seen and len(seen) < limit:
+            told[name] = tell(linked, linked.__traceback__, depth + 1)
+        members = _quietly(lambda: getattr(exc, "exceptions", ()) if _is_group(exc) else ())
+        if members:
+            told["exceptions"] = [
+                tell(member, member.__traceback__, depth + 1)
+                for member in members[: limit - len(seen)]
+                if id(member) not in seen
+            ]
+        return told
+
+    if exc is None:
+        return {}
+    return tell(exc, tb, 0)
+
+
+def stack_trace(tb: TracebackType) -> str:
+    """Return the frames of *tb* as Python prints them, without the values of their variables."""
+    try:
+        return scrub("".join(traceback.format_tb(tb)).rstrip("\n"))
+    except Exception:  # noqa: BLE001 - source files and line tables may be broken
+        return ""
+
+
+def _is_group(exc: BaseException) -> bool:
+    """Say whether *exc* is a group: built in from 3.11, the ``exceptiongroup`` backport before."""
+    return any(base.__name__ == "BaseExceptionGroup" for base in type(exc).__mro__)
+
+
+def _quietly(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 - an attribute of a user's exception may raise anything
+        return None
+
+
+def path(value: object) -> str:
+    """Return a file name as text: a ``str``, ``bytes`` or path-like one."""
+    try:
+        return scrub(os.fsdecode(value))  # type: ignore[arg-type]  # the TypeError is the point
+    except Exception:  # noqa: BLE001 - records made by hand carry anything here
+        return text(value)

@@ -94,7 +94,7 @@ class Scope:
         token, self._token = self._token, None
         if token is None:
             return
-        # ValueError: made in another contextvars.Context, by an async generator finalised elsewhere.
+        # ValueError: made in another contextvars.Context; an async generator finalised elsewhere.
         with suppress(ValueError):
             _current.reset(token)
 

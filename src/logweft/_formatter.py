@@ -417,7 +417,8 @@ def cut(value: Any, longest: int, most: int) -> Any:
     if isinstance(value, str):
         if len(value) <= longest:
             return value
-        return f"{value[: longest // 3]}[...{len(value) - longest}...]{value[-(longest - longest // 3) :]}"
+        head = longest // 3
+        return f"{value[:head]}[...{len(value) - longest}...]{value[head - longest :]}"
     if isinstance(value, dict):
         members = {
             cut(name, max(64, longest // 4), most): cut(member, longest, most)

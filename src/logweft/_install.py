@@ -326,7 +326,7 @@ class Installation:
                 root.handlers.append(self._stand_in)
 
     def _writes(self, handler: logging.Handler) -> bool:
-        """Say whether *handler* writes lines somewhere; pytest's or Sentry's memory does not count."""
+        """Say whether *handler* writes lines somewhere; pytest's or Sentry's memory is none."""
         if isinstance(handler, logging.handlers.QueueHandler) or id(handler) in self._taken:
             return True
         try:

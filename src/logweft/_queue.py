@@ -780,7 +780,7 @@ class QueueHandler(logging.handlers.QueueHandler):
             listener = Listener(
                 capacity=capacity, capacity_bytes=capacity_bytes, synchronous=synchronous
             )
-        super().__init__(listener)
+        super().__init__(listener)  # type: ignore[arg-type]  # as above
         self.addFilter(ContextFilter())
         self._default = JsonFormatter()
         self.targets = [make_target(handler) for handler in handlers]
@@ -808,7 +808,7 @@ class QueueHandler(logging.handlers.QueueHandler):
             return False
         return verdict
 
-    def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:  # type: ignore[override]  # lines, one a target, instead of a record
+    def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
         """Return ``[(target, payload, size), ...]`` for every target that accepts *record*."""
         prepared = []
         for target in self.targets:

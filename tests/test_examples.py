@@ -1,0 +1,50 @@
+"""Every example runs, and what it writes is lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from programs import run_command
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+FILES = sorted(path.name for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_runs_and_writes_lines(name: str, tmp_path: Path) -> None:
+    """Each example exits with 0 and writes nothing but strict JSON lines, at least one."""
+    done = run_command([sys.executable, str(EXAMPLES / name)], cwd=tmp_path)
+
+    assert done.code == 0, done.err
+    assert len(done.lines) >= 1
+    assert done.out == ""
+
+
+def test_the_index_names_every_example() -> None:
+    """The index has a row for each example and none for a file that is gone."""
+    index = (EXAMPLES / "README.md").read_text()
+
+    rows = [line.split("]")[0].removeprefix("| [") for line in index.splitlines() if "](" in line]
+
+    assert sorted(rows) == FILES
+
+
+def test_a_context_does_not_mix_with_another() -> None:
+    """Of two orders handled at once, each line has its own order's ID and fields."""
+    lines = run_command([sys.executable, str(EXAMPLES / "context.py")]).lines
+
+    assert len(lines) == 8
+    for line in lines:
+        assert line["correlation_id"].endswith(line["customer"])
+
+
+def test_no_secret_of_the_example_comes_out() -> None:
+    """The secrets in the redaction example are withheld, the words beside them are not."""
+    done = run_command([sys.executable, str(EXAMPLES / "secrets.py")])
+
+    for secret in ("hunter2", "abcdef1234567890", "tiger", "k-123", "blue-horse-42"):
+        assert secret not in done.err
+    assert done.lines[3]["max_tokens"] == 512
+    assert "the author is Ada" in done.lines[4]["message"]

@@ -6,7 +6,7 @@ console, logger, queue; install. This file re-exports the public names and does 
 """
 
 from ._console import ConsoleFormatter
-from ._context import Context, adopt, bind, carry, current
+from ._context import Context, adopt, bind, carry, child_environment, current, inject
 from ._filter import ContextFilter
 from ._formatter import JsonFormatter
 from ._install import Installation, flush, install, uninstall
@@ -26,9 +26,11 @@ __all__ = [
     "adopt",
     "bind",
     "carry",
+    "child_environment",
     "current",
     "flush",
     "get_logger",
+    "inject",
     "install",
     "redact",
     "register_secret",

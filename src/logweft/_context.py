@@ -2,45 +2,94 @@
 
 from __future__ import annotations
 
+import fnmatch
+import ipaddress
 import os
-import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token, copy_context
 from functools import wraps
 from types import MappingProxyType, TracebackType
-from typing import Any, ParamSpec, TypeVar, final
+from typing import Any, NamedTuple, ParamSpec, TypeVar, final
+
+from ._trace import (
+    ORDER,
+    RANDOM,
+    Incoming,
+    is_id,
+    is_trace_id,
+    mint_span_id,
+    mint_trace_id,
+    read_headers,
+    write_traceparent,
+)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_C = TypeVar("_C")
 
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,127}", re.ASCII)
 
 
 @final
 class Context:
     """
-    What is known about the work in progress: its correlation ID and the fields bound to it.
+    What is known about the work in progress: its IDs and the fields bound to it.
 
     Read-only; `bind` and `adopt` make a new one. Equal to nothing but itself.
 
     Attributes:
         correlation_id: the ID that all lines of one piece of work share, or None outside of any.
+        trace_id: 32 hex digits, as ``traceparent`` has them; the same as *correlation_id* unless
+            the caller gave an ID of another form. None outside of any work.
+        span_id: 16 hex digits of this unit of work, or None.
+        trace_flags: the bits of ``traceparent``.
+        shows_trace: the lines tell the three above too, as they say more than *correlation_id*.
         fields: ``{name: value}``, what `bind` added.
     """
 
-    __slots__ = ("correlation_id", "fields")
+    __slots__ = (
+        "baggage",
+        "correlation_id",
+        "fields",
+        "shows_trace",
+        "span_id",
+        "trace_flags",
+        "trace_id",
+        "tracestate",
+    )
 
     correlation_id: str | None
+    trace_id: str | None
+    span_id: str | None
+    trace_flags: int
+    shows_trace: bool
     fields: Mapping[str, Any]
+    tracestate: str
+    baggage: str
 
     def __init__(
-        self, correlation_id: str | None = None, fields: Mapping[str, Any] = _NO_FIELDS
+        self,
+        correlation_id: str | None = None,
+        fields: Mapping[str, Any] = _NO_FIELDS,
+        *,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        trace_flags: int = 0,
+        tracestate: str = "",
+        baggage: str = "",
+        shows_trace: bool = False,
     ) -> None:
-        object.__setattr__(self, "correlation_id", correlation_id)
-        object.__setattr__(self, "fields", fields)
+        put = object.__setattr__
+        put(self, "correlation_id", correlation_id)
+        put(self, "fields", fields)
+        put(self, "trace_id", trace_id)
+        put(self, "span_id", span_id)
+        put(self, "trace_flags", trace_flags)
+        put(self, "tracestate", tracestate)
+        put(self, "baggage", baggage)
+        put(self, "shows_trace", shows_trace)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Context is read-only; use bind({name}=...) to add a field")
@@ -52,9 +101,39 @@ class Context:
         # The fields' names only: their values may be secrets.
         return f"Context(correlation_id={self.correlation_id!r}, fields={list(self.fields)!r})"
 
+    def replace(self, **changes: Any) -> Context:
+        """Return a Context that differs in *changes*."""
+        return Context(**{name: getattr(self, name) for name in self.__slots__} | changes)
+
 
 NOTHING = Context()
 _current: ContextVar[Context] = ContextVar("logweft_context", default=NOTHING)
+
+
+class Policy(NamedTuple):
+    """
+    Whom to believe and whom to tell; set by `install`.
+
+    Attributes:
+        trust: ``"always"``, ``"never"``, or the networks whose callers' IDs are adopted.
+        order: which header gives the correlation ID; see `_trace.ORDER`.
+        propagate_to: patterns of hosts that are sent the IDs and the baggage; None: the IDs go to
+            every host, the baggage to none.
+    """
+
+    trust: str | Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = "always"
+    order: Sequence[str] = ORDER
+    propagate_to: Sequence[str] | None = None
+
+
+policy = Policy()
+
+
+def set_policy(new: Policy) -> Policy:
+    """Set the process's `Policy`; return the one before."""
+    global policy
+    before, policy = policy, new
+    return before
 
 
 def current() -> Context:
@@ -110,6 +189,11 @@ class Scope:
         self.__exit__(exc_type, exc, tb)
 
 
+def enter(context: Context) -> Scope:
+    """Make *context*, taken by `current` elsewhere, the one of here."""
+    return Scope(context)
+
+
 def bind(**fields: Any) -> Scope:
     """
     Add *fields* to every line logged from here on in this scope, or for a ``with`` block.
@@ -124,35 +208,189 @@ def bind(**fields: Any) -> Scope:
         Nothing.
     """
     context = _current.get()
-    return Scope(Context(context.correlation_id, MappingProxyType({**context.fields, **fields})))
+    return Scope(context.replace(fields=MappingProxyType({**context.fields, **fields})))
 
 
-def adopt(incoming: str | None = None) -> Scope:
+def adopt(incoming: object = None, *, peer: str | None = None) -> Scope:
     """
     Begin one unit of work, for a ``with`` block: under the caller's ID, or under a new one.
 
     Args:
         incoming: the caller's correlation ID, 1 to 128 characters of ``A-Z a-z 0-9 . _ : + = -``
-            and beginning with a letter or digit. None, or anything else, mints one.
+            that begin with a letter or digit; or its headers: ``{name: value}``,
+            ``[(name, value)]``, ``str`` or ``bytes``, a WSGI environ, a process environment. None,
+            or anything else, mints an ID.
+        peer: the caller's IP address, where there is one; who is trusted is said to `install`.
 
     Returns:
-        The `Scope`; its block has a fresh Context, whose only content is the correlation ID.
+        The `Scope`. Its block has a fresh Context: the IDs, and as fields ``request_id``, if a
+        proxy sent one beside, and ``upstream_id``, if the caller's ID was not trusted.
 
     Raises:
-        Nothing. An invalid ID is replaced and appears nowhere.
+        Nothing that is an Exception. An invalid ID is replaced and appears nowhere.
     """
-    if not (isinstance(incoming, str) and _ID.fullmatch(incoming)):
-        incoming = mint()
-    return Scope(Context(incoming))
+    told = _read(incoming)
+    fields: dict[str, Any] = {}
+    if told.correlation_id and not _trusts(peer):
+        fields["upstream_id"] = told.correlation_id
+        told = Incoming(request_id=told.request_id)
+    if told.request_id and told.request_id != told.correlation_id:
+        fields["request_id"] = told.request_id
+    trace_id, flags = told.trace_id, told.trace_flags
+    if trace_id is None and is_trace_id(told.correlation_id):
+        trace_id = told.correlation_id
+    if trace_id is None:
+        trace_id, flags = mint_trace_id(), RANDOM
+    return Scope(
+        Context(
+            told.correlation_id or trace_id,
+            MappingProxyType(fields) if fields else _NO_FIELDS,
+            trace_id=trace_id,
+            span_id=mint_span_id(),
+            trace_flags=flags,
+            tracestate=told.tracestate,
+            baggage=told.baggage,
+            shows_trace=told.correlation_id not in (None, trace_id),
+        )
+    )
 
 
-def mint() -> str:
-    """
-    Return a new correlation ID: 32 lower-case hex digits, not all zero.
+def _read(incoming: object) -> Incoming:
+    if incoming is None:
+        return Incoming()
+    if isinstance(incoming, str):
+        told = read_headers([("traceparent", incoming)])
+        if told.trace_id is not None:
+            return told
+        # The text itself, whatever a subclass of str says of its value.
+        return Incoming(correlation_id=str.__str__(incoming) if is_id(incoming) else None)
+    return read_headers(incoming, policy.order)
 
-    Source: W3C Trace Context level 2, section 3.2.2.3: 16 random bytes can be a trace-id.
+
+def _trusts(peer: str | None) -> bool:
+    trust = policy.trust
+    if isinstance(trust, str) or peer is None:
+        return trust != "never"
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in trust)
+
+
+def inject(headers: _C, *, host: str | None = None) -> _C:
     """
-    return os.urandom(16).hex()
+    Write the IDs of the current work into *headers*, unless they are there already.
+
+    Written are ``traceparent``, with a parent ID of its own for each call, ``tracestate`` if the
+    work has one, and ``X-Correlation-ID``.
+
+    Args:
+        headers: ``{name: value}`` or ``[(name, value)]``, ``str`` or ``bytes``; changed in place.
+        host: whom they go to, where that is a host; see ``propagate_to`` of `install`.
+
+    Returns:
+        *headers*. Outside of any work, or if they are no such thing, as they were.
+
+    Raises:
+        Nothing that is an Exception.
+    """
+    context = with_span(_current.get())
+    if context.trace_id is None:
+        return headers
+    to_host = _propagates_to(host)
+    if host is not None and policy.propagate_to is not None and not to_host:
+        return headers
+    values = {
+        "traceparent": write_traceparent(context.trace_id, mint_span_id(), context.trace_flags),
+        "tracestate": context.tracestate,
+        "X-Correlation-ID": context.correlation_id or "",
+        "baggage": context.baggage if to_host else "",
+    }
+    with suppress(Exception):  # a carrier that takes no headers gets none
+        _write(headers, values)
+    return headers
+
+
+def _propagates_to(host: str | None) -> bool:
+    patterns = policy.propagate_to
+    if patterns is None or host is None:
+        return False
+    host = host.lower()
+    return any(fnmatch.fnmatchcase(host, pattern) for pattern in patterns)
+
+
+def _write(headers: Any, values: Mapping[str, str]) -> None:
+    """Add what is not there, whatever its case; a tracestate belongs to our traceparent alone."""
+    is_pairs = isinstance(headers, list)
+    names = [pair[0] for pair in headers] if is_pairs else list(headers)
+    present = {_lower(name) for name in names}
+    in_bytes = bool(names) and isinstance(names[0], bytes)
+    for name, value in values.items():
+        if not value or name.lower() in present:
+            continue
+        if name == "tracestate" and "traceparent" in present:
+            continue
+        pair: tuple[Any, Any] = (name, value)
+        if in_bytes:
+            pair = (name.lower().encode(), value.encode())
+        if is_pairs:
+            headers.append(pair)
+        else:
+            headers[pair[0]] = pair[1]
+
+
+def _lower(name: Any) -> str:
+    return name.decode("latin-1").lower() if isinstance(name, bytes) else str(name).lower()
+
+
+def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """
+    Return a process environment that hands the current work to a child process.
+
+    Use it as ``subprocess.run(..., env=logweft.child_environment())``; a child that calls `install`
+    adopts it.
+
+    Args:
+        environment: ``{name: value}`` to begin with; None is this process's own. Not changed.
+
+    Raises:
+        Nothing.
+
+    Source: OpenTelemetry, "Environment variables as context propagation carriers".
+    """
+    result = dict(os.environ if environment is None else environment)
+    headers: dict[str, str] = {}
+    inject(headers)
+    for name, value in headers.items():
+        result[name.upper().replace("-", "_")] = value
+    return result
+
+
+def with_span(context: Context) -> Context:
+    """
+    Return *context* with the IDs of OpenTelemetry's active span, if there is one: they win.
+
+    Raises:
+        Nothing that is an Exception.
+    """
+    api = sys.modules.get("opentelemetry.trace")
+    if api is None:
+        return context
+    try:
+        span = api.get_current_span().get_span_context()
+        if not span.is_valid:
+            return context
+        trace_id = f"{span.trace_id:032x}"
+        return context.replace(
+            correlation_id=context.correlation_id or trace_id,
+            trace_id=trace_id,
+            span_id=f"{span.span_id:016x}",
+            trace_flags=int(span.trace_flags),
+            shows_trace=True,
+        )
+    except Exception:  # noqa: BLE001 - another package's object, half imported or of another version
+        return context
 
 
 def carry(func: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ._context import current
+from ._context import current, with_span
 
 CONTEXT = "_logweft_context"
 """Where a record carries its Context: one private name, so that nobody's ``extra`` can clash."""
@@ -33,6 +33,6 @@ class ContextFilter(logging.Filter):
         """
         attributes = record.__dict__
         if CONTEXT not in attributes:
-            context = attributes[CONTEXT] = current()
+            context = attributes[CONTEXT] = with_span(current())
             attributes.setdefault("correlation_id", context.correlation_id)
         return True

@@ -15,12 +15,14 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonEncoder
 from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 
-from ._context import NOTHING
+from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
+from ._redact import MARKER, secret_arguments
 from ._redact import redact as redact_value
 
-HEAD = ("timestamp", "level", "logger", "message", "correlation_id")
+_TRACE = ("trace_id", "span_id", "trace_flags")
+HEAD = ("timestamp", "level", "logger", "message", "correlation_id", *_TRACE)
 TAIL = (
     "template",
     "file",
@@ -35,7 +37,7 @@ TAIL = (
 """The default line: `HEAD`, then bound, named-argument and ``extra`` fields, then `TAIL`."""
 
 ERROR, TRUNCATED = "logweft_error", "truncated"
-_IDS = ("timestamp", "correlation_id")
+_IDS = ("timestamp", "correlation_id", *_TRACE)
 
 MAX_LINE = 15 * 1024
 """Longest line (bytes, newline included). Container runtimes split at 16 KiB: moby/moby#34855."""
@@ -110,6 +112,7 @@ class JsonFormatter(_PythonJsonFormatter):
         validate: as in `logging.Formatter`.
         service: value of the field ``service``; None leaves it out. The same for *version* and
             *environment*.
+        args: add the field ``args``, the positional arguments of the message, behind ``template``.
         redact: withhold secrets.
         max_line: longest line (bytes, newline included, at least 1024); a longer one is cut inside
             the JSON and gets ``"truncated": true``.
@@ -134,6 +137,7 @@ class JsonFormatter(_PythonJsonFormatter):
         service: str | None = None,
         version: str | None = None,
         environment: str | None = None,
+        args: bool = False,
         redact: bool = True,
         max_line: int = MAX_LINE,
         encoder: str = "auto",
@@ -154,7 +158,8 @@ class JsonFormatter(_PythonJsonFormatter):
         if fmt is None:
             left_out = self.reserved_attrs - _RECORD
             self._head = tuple(name for name in HEAD if name not in left_out)
-            self._tail = tuple(name for name in TAIL if name not in left_out)
+            tail = ("template", "args", *TAIL[1:]) if args else TAIL
+            self._tail = tuple(name for name in tail if name not in left_out)
         else:
             self._head = tuple(self._required_fields)
             # python-json-logger adds these two unasked; "exception" or "stack" asks for the data.
@@ -164,6 +169,7 @@ class JsonFormatter(_PythonJsonFormatter):
             )
         self._system = frozenset({*self._head, *self._tail, *self.static_fields, ERROR, TRUNCATED})
         self._redact: Callable[[Any], Any] = redact_value if redact else _unchanged
+        self._hidden = secret_arguments if redact else _none_hidden
         self._max_line = max_line
         # With a serializer or an encoder of the user's own, python-json-logger's code is what runs.
         self._encode, self._float_literal = _encoder("json" if self._is_customised() else encoder)
@@ -173,8 +179,11 @@ class JsonFormatter(_PythonJsonFormatter):
             "logger": _read_logger,
             "message": _read_message,
             "correlation_id": _read_correlation_id,
+            "trace_id": _read_trace_id,
+            "span_id": _read_span_id,
+            "trace_flags": _read_trace_flags,
             "template": _read_template,
-            "args": _read_args,
+            "args": self._read_args,
             "file": _read_file,
             "line": _read_line,
             "function": _read_function,
@@ -201,6 +210,8 @@ class JsonFormatter(_PythonJsonFormatter):
         """Return the line as a tree of JSON's types, without secrets: ``{field: value}``."""
         fields: dict[str, Any] = {}
         error = _set_message(record, fields)
+        if error is not None and "args" not in self._system:
+            fields["args"] = self._arguments(record)
         if "asctime" in self._required_fields:
             record.asctime = self.formatTime(record, self.datefmt)
         data: dict[Any, Any] = {}
@@ -264,9 +275,10 @@ class JsonFormatter(_PythonJsonFormatter):
         context = attributes.get(CONTEXT, NOTHING)
         yield from context.fields.items()
         if isinstance(record.args, Mapping) and isinstance(record.msg, str):
+            arguments = self._arguments(record)
             for name in _NAMED.findall(record.msg):
-                if name in record.args:
-                    yield name, record.args[name]
+                if name in arguments:
+                    yield name, arguments[name]
         yield from message_dict.items()
         for name, value in list(attributes.items()):
             if name in self.reserved_attrs or name in _NOT_FIELDS:
@@ -274,6 +286,22 @@ class JsonFormatter(_PythonJsonFormatter):
             if name == "correlation_id" and value is context.correlation_id:
                 continue  # ContextFilter's, for plain text formats
             yield name, value
+
+    def _arguments(self, record: logging.LogRecord) -> Any:
+        """Return the record's arguments, without those that its message calls a secret."""
+        args = record.args
+        marked = self._hidden(record.msg) if args and isinstance(record.msg, str) else ()
+        if not marked:
+            return args
+        if isinstance(args, Mapping):
+            return {name: MARKER if name in marked else value for name, value in args.items()}
+        return [MARKER if i in marked else value for i, value in enumerate(args or ())]
+
+    def _read_args(self, record: logging.LogRecord) -> Any:
+        # The named arguments of "%(name)s" are fields already.
+        if not record.args or isinstance(record.args, Mapping):
+            return _ABSENT
+        return self._arguments(record)
 
     def _read_system(self, name: str, record: logging.LogRecord) -> Any:
         if name in self._own:
@@ -435,6 +463,10 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
+def _none_hidden(template: str) -> frozenset[int | str]:
+    return frozenset()
+
+
 def _set_message(record: logging.LogRecord, fields: dict[str, Any]) -> str | None:
     """
     Set ``record.message``, as `logging.Formatter.format` does; a dict message goes into *fields*.
@@ -445,15 +477,12 @@ def _set_message(record: logging.LogRecord, fields: dict[str, Any]) -> str | Non
         fields.update(dict.items(record.msg))
         message = fields.pop("message", "")
         record.message = message if isinstance(message, str) else text(message)
-        if record.args:
-            fields["args"] = record.args
         return None
     try:
         record.message = text(record.getMessage())  # a record factory may have its own way
         return None
     except Exception as error:  # noqa: BLE001 - "%d" of a str, a __str__ that raises
         record.message = text(record.msg)
-        fields["args"] = record.args
         return f"{type_name(type(error))}: {text(error)}"
 
 
@@ -473,12 +502,23 @@ def _read_correlation_id(record: logging.LogRecord) -> Any:
     return record.__dict__.get(CONTEXT, NOTHING).correlation_id or _ABSENT
 
 
+def _read_trace_id(record: logging.LogRecord) -> Any:
+    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    return context.trace_id if context.shows_trace else _ABSENT
+
+
+def _read_span_id(record: logging.LogRecord) -> Any:
+    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    return context.span_id if context.shows_trace else _ABSENT
+
+
+def _read_trace_flags(record: logging.LogRecord) -> Any:
+    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    return f"{context.trace_flags:02x}" if context.shows_trace else _ABSENT
+
+
 def _read_template(record: logging.LogRecord) -> Any:
     return record.msg if record.args and isinstance(record.msg, str) else _ABSENT
-
-
-def _read_args(record: logging.LogRecord) -> Any:
-    return record.args or _ABSENT
 
 
 def _read_file(record: logging.LogRecord) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import logging.config
 import logging.handlers
@@ -13,9 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 from ._console import ConsoleFormatter
+from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._logger import accept_extra
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
+from ._trace import ORDER
+from .integrations import activate, deactivate, select
 
 FORMATS = ("auto", "json", "console")
 CAPTURES = ("main", "threads", "unraisable", "warnings")
@@ -58,6 +62,8 @@ class _Options(NamedTuple):
     queue: bool | int
     capture: frozenset[str]
     sticky: bool
+    integrations: frozenset[str]
+    policy: Policy
 
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "none")
@@ -83,13 +89,20 @@ def _from_environment(name: str) -> Any:
         if name == "queue" and text.isdecimal():
             return int(text)
         if name == "capture":
-            return [word.strip() for word in text.split(",")]
+            return _split(text)
         raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0, got {text!r}")
+    if name in ("integrations", "trust", "id_headers", "propagate_to"):
+        words = _split(text)
+        return words[0] if words in (["auto"], ["none"], ["always"], ["never"]) else words
     if name == "stream":
         if text not in ("stdout", "stderr"):
             raise ValueError(f"LOGWEFT_STREAM must be 'stdout' or 'stderr', got {text!r}")
         return getattr(sys, text)
     return text
+
+
+def _split(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 def _level(value: Any) -> int | None:
@@ -128,6 +141,32 @@ def _captures(value: Any) -> frozenset[str]:
     return names
 
 
+def _policy(trust: Any, id_headers: Any, propagate_to: Any) -> Policy:
+    if trust not in ("always", "never"):
+        try:
+            networks = [trust] if isinstance(trust, str) else list(trust)
+            trust = tuple(ipaddress.ip_network(network) for network in networks)
+        except (TypeError, ValueError):
+            raise ValueError(
+                "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
+                f"got {trust!r}"
+            ) from None
+    return Policy(
+        trust,
+        tuple(name.lower() for name in _words("id_headers", id_headers) or ORDER),
+        _words("propagate_to", propagate_to),
+    )
+
+
+def _words(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    words = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError(f"{name} must be a list of str, got {value!r}")
+    return words
+
+
 def _resolve(given: Mapping[str, Any]) -> _Options:
     """Return the options: code beats environment beats default."""
 
@@ -157,6 +196,8 @@ def _resolve(given: Mapping[str, Any]) -> _Options:
         queue=queue,
         capture=_captures(value("capture", True)),
         sticky=_flag("sticky", value("sticky", True)),
+        integrations=select(value("integrations", "auto")),
+        policy=_policy(value("trust", "always"), value("id_headers"), value("propagate_to")),
     )
 
 
@@ -189,7 +230,8 @@ def _qualified(cls: type) -> str:
 
 class _Taken(NamedTuple):
     handler: logging.Handler
-    formatter: logging.Formatter | None
+    before: logging.Formatter | None
+    ours: logging.Formatter
     front: QueueHandler
 
 
@@ -261,6 +303,8 @@ class Installation:
         self._hooks: list[_Hook] = []
         self._before: list[_LoggerState] = []
         self._root_level: tuple[int, int] | None = None
+        self._policy_before: Policy | None = None
+        self._base: Scope | None = None
         self._telling: set[int] = set()
         self._lock = threading.RLock()
         queue = options.queue
@@ -293,6 +337,10 @@ class Installation:
             self._set_level(bare)
             self._take_over()
             self._hook_process()
+            self._policy_before = set_policy(self._options.policy)
+            activate(self._options.integrations)
+            if current() is NOTHING and "TRACEPARENT" in os.environ:
+                self._base = adopt(dict(os.environ))
         except BaseException:
             self.stop()
             raise
@@ -347,11 +395,11 @@ class Installation:
             ):
                 return False
             front = QueueHandler(handler, listener=self._listener)
-            handler.formatter = self._formatter(getattr(handler, "stream", None))
+            handler.formatter = ours = self._formatter(getattr(handler, "stream", None))
             # The handler stays the object it was, in the lists it was in, so that whoever holds it
             # can still set its level, its filters or its formatter, and remove it.
             vars(handler)["handle"] = front.handle
-            self._taken[id(handler)] = _Taken(handler, formatter, front)
+            self._taken[id(handler)] = _Taken(handler, formatter, ours, front)
             return True
 
     def _formatter(self, stream: Any) -> logging.Formatter:
@@ -363,8 +411,8 @@ class Installation:
     def _give_back(self, taken: _Taken) -> None:
         vars(taken.handler).pop("handle", None)
         taken.front.detach()
-        if isinstance(taken.handler.formatter, JsonFormatter):
-            taken.handler.formatter = taken.formatter
+        if taken.handler.formatter is taken.ours:
+            taken.handler.formatter = taken.before
 
     # Staying installed
 
@@ -599,6 +647,11 @@ class Installation:
         if not self._active:
             return
         self._active = False
+        deactivate()
+        if self._policy_before is not None:
+            set_policy(self._policy_before)
+        if self._base is not None:
+            self._base.__exit__(None, None, None)
         for hook in reversed(self._hooks):
             hook.undo()
         with self._lock:
@@ -681,6 +734,10 @@ def install(
     queue: bool | int | None = None,
     capture: bool | Iterable[str] | None = None,
     sticky: bool | None = None,
+    integrations: str | Iterable[str] | None = None,
+    trust: str | Iterable[str] | None = None,
+    id_headers: Iterable[str] | None = None,
+    propagate_to: Iterable[str] | None = None,
 ) -> Installation:
     """
     Make every logger of the program write one strict JSON line a call. Call it once, at start-up.
@@ -705,6 +762,14 @@ def install(
         capture: which of ``"main"``, ``"threads"``, ``"unraisable"`` (exceptions nobody caught) and
             ``"warnings"`` become lines; True is all, False none. Default: True.
         sticky: take over again after others' logging configuration. Default: True.
+        integrations: the libraries that carry the ID: ``"auto"`` is all that are imported, now or
+            later, ``"none"`` none, or a list of names. Default: ``"auto"``.
+        trust: whose correlation ID is adopted: ``"always"``, ``"never"`` (the caller's is kept as
+            ``upstream_id``), or a list of networks, ``["10.0.0.0/8"]``. Default: ``"always"``.
+        id_headers: which header gives the correlation ID, the first valid one. Default:
+            X-Correlation-ID, traceparent, B3, X-Cloud-Trace-Context, X-Amzn-Trace-Id, X-Request-ID.
+        propagate_to: patterns of hosts, ``["*.internal"]``, that are sent the IDs, and with them
+            the baggage. Default: every host the IDs, none the baggage.
 
     Returns:
         The `Installation`: ``flush()``, ``stats()``, ``uninstall()``, or use it in ``with``. A
@@ -728,6 +793,10 @@ def install(
         "queue": queue,
         "capture": capture,
         "sticky": sticky,
+        "integrations": integrations,
+        "trust": trust,
+        "id_headers": id_headers,
+        "propagate_to": propagate_to,
     }
     if config is not None and not isinstance(config, Mapping):
         raise TypeError(f"config must be a dictConfig mapping, got {config!r}")
@@ -746,6 +815,31 @@ def install(
             )
         _installed._uses += 1
         return _installed
+
+
+def options_for_child() -> dict[str, Any] | None:
+    """Return what `install_child` needs in another process, all of it picklable, or None."""
+    if _installed is None:
+        return None
+    options = _installed._options
+    names = ("format", "service", "version", "environment", "redact", "queue", "capture", "sticky")
+    told: dict[str, Any] = {name: getattr(options, name) for name in names}
+    streams = {id(getattr(sys, name)): name for name in ("stdout", "stderr")}
+    return {
+        **told,
+        "level": logging.root.level,
+        "stream": streams.get(id(options.stream)),
+        "integrations": options.integrations,
+        "id_headers": options.policy.order,
+        "propagate_to": options.policy.propagate_to,
+    }
+
+
+def install_child(options: Mapping[str, Any]) -> None:
+    """Install as the parent process did, unless the program has done so itself."""
+    if _installed is None:
+        stream = options["stream"]
+        install(**{**options, "stream": stream and getattr(sys, stream)})
 
 
 def uninstall() -> None:

@@ -43,15 +43,23 @@ _Rule = tuple[tuple[str, ...], "re.Pattern[str]", str | Callable[["re.Match[str]
 
 def _assignment(match: re.Match[str]) -> str:
     name, value = match["name"], match["value"]
-    if not is_secret_name(name) or _is_masked(value):
+    if not is_secret_name(name) or _is_masked(value) or value.lower() in _SCHEMES:
         return match[0]
     quote = value[0] if value[0] in "\"'" and value[-1:] == value[0] and len(value) > 1 else ""
     return f"{match['head']}{quote}{MARKER}{quote}"
 
 
+# What stands between `Authorization:` and the credentials, which have a rule of their own.
+_SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token"})
+
+
+# Nothing to withhold: the marker itself, nothing, and the conversions of a template.
+_NO_SECRETS = frozenset({MARKER, "None", "null", "True", "False", "%", "%s", "%r", "%d"})
+
+
 def _is_masked(value: str) -> bool:
     bare = value.strip("\"'")
-    return not bare.strip("*x.•X[]<>") or bare in (MARKER, "None", "null", "True", "False")
+    return not bare.strip("*x.•X[]<>") or bare in _NO_SECRETS
 
 
 # Each rule is asked only when one of its literals is in the text (lower-cased), and none of them
@@ -79,7 +87,7 @@ _RULES: tuple[_Rule, ...] = (
         ("bearer ", "basic ", "token ", "apikey ", "negotiate "),
         re.compile(
             r"(?P<scheme>\b(?:bearer|basic|negotiate|apikey|token)\s{1,4})"
-            r"(?=[A-Za-z0-9+/._~=\-]{0,256}[0-9+/._~=\-A-Z])[A-Za-z0-9+/._~=\-]{12,}",
+            r"(?=[a-z0-9+/._~=\-]{0,256}(?-i:[0-9A-Z=]))[a-z0-9+/._~=\-]{12,}",
             re.IGNORECASE,
         ),
         rf"\g<scheme>{MARKER}",
@@ -130,6 +138,11 @@ _RULES: tuple[_Rule, ...] = (
 _registered: tuple[str, ...] = ()
 _registering = threading.Lock()
 _verdicts: dict[str, bool] = {}
+_marked: dict[str, frozenset[int | str]] = {}
+_CONVERSION = re.compile(
+    r"%(?:\((?P<name>[^()]{1,128})\))?[#0\- +]{0,5}[0-9*.]{0,16}[hlL]?(?P<type>[A-Za-z%])"
+)
+_LABEL = re.compile(r"([A-Za-z0-9_.\-]{1,64})[\"']?\s{0,4}[=:]\s{0,4}[\"']?(?:[A-Za-z]{1,16}\s)?$")
 _MAX_VERDICTS = 4_096
 
 
@@ -175,6 +188,36 @@ def is_secret_name(name: str) -> bool:
             _verdicts.clear()
         _verdicts[name] = verdict
     return verdict
+
+
+def secret_arguments(template: str) -> frozenset[int | str]:
+    """
+    Return which arguments of a ``%`` template stand behind a secret's name.
+
+    ``"user=%s password=%s"`` gives ``{1}``, ``"token: %(value)s"`` gives ``{"value"}``: the text
+    around an argument says what it is, also where the argument is written by itself.
+
+    Raises:
+        Nothing.
+    """
+    marked = _marked.get(template)
+    if marked is None:
+        found: set[int | str] = set()
+        position = end = 0
+        for match in _CONVERSION.finditer(template):
+            if match["type"] == "%":
+                continue
+            label = _LABEL.search(template[max(end, match.start() - 128) : match.start()])
+            if label is not None and is_secret_name(label[1]):
+                found.add(match["name"] or position)
+            position += 1
+            end = match.end()
+        marked = frozenset(found)
+        if len(_marked) >= _MAX_VERDICTS:
+            _marked.clear()
+        if len(template) <= 1024:  # a longer one is no template but a text, and not seen again
+            _marked[template] = marked
+    return marked
 
 
 def redact_text(text: str) -> str:

@@ -95,6 +95,18 @@ def is_id(value: object) -> bool:
     return _fits(_ID, value, 128)
 
 
+def is_trace_id(value: object) -> bool:
+    """
+    Say whether *value* is a trace ID: a ``str`` of 32 lower-case hex digits, not all zero.
+
+    Raises:
+        Nothing.
+
+    Source: W3C Trace Context level 2, section 3.2.2.3.
+    """
+    return _fits(_TRACE_ID, value, 32)
+
+
 def _fits(pattern: re.Pattern[str], value: Any, size: int) -> bool:
     # type(), since an object can claim any __class__; str's length, not the subclass's.
     return (
@@ -147,7 +159,7 @@ def write_traceparent(trace_id: str, span_id: str, flags: int) -> str:
 
     Source: W3C Trace Context level 2, section 3.2.2.
     """
-    if not (_fits(_TRACE_ID, trace_id, 32) and _fits(_SPAN_ID, span_id, 16)):
+    if not (is_trace_id(trace_id) and _fits(_SPAN_ID, span_id, 16)):
         return ""
     bits = int.__and__(flags, SAMPLED | RANDOM) if issubclass(type(flags), int) else 0
     # join reads the text itself, whatever a subclass of str says of its value.
@@ -190,7 +202,7 @@ def read_headers(incoming: object, order: Sequence[str] = ORDER) -> Incoming:
             break
     # A tracestate belongs to its traceparent and is nothing without it.
     state = _read_tracestate(headers) if "traceparent" in traces else ""
-    baggage = _join(map(_encode, _members(",".join(headers.get("baggage", ())))))
+    baggage = _read_baggage(headers) if "baggage" in headers else ""
     return Incoming(correlation_id, *trace, state, baggage, _only_id(headers, "x-request-id"))
 
 
@@ -214,6 +226,8 @@ def _collect(incoming: Any, wanted: frozenset[str]) -> _Headers:
                 name = name[5:].replace("_", "-")
             elif request:
                 continue  # the server's own environment, not the request's
+            elif environ and name == "X_CORRELATION_ID":
+                name = "x-correlation-id"  # as `child_environment` spells it
             name = name.lower() if name.isascii() else ""
             if name not in wanted:
                 continue
@@ -245,13 +259,19 @@ def _pairs(incoming: Any) -> Iterator[Any]:
 
 def _text(value: Any) -> str | None:
     """Return the first characters of a ``str`` or of bytes, as an exact ``str``; None: neither."""
-    cls = type(value)
-    if issubclass(cls, str):
-        return str.__getitem__(value, slice(_MAX_VALUE + 1))
-    if issubclass(cls, (bytes, bytearray, memoryview)):
-        # Latin-1 has a character for every byte, and no grammar here takes one above 0x7E.
-        return bytes(memoryview(value)[: _MAX_VALUE + 1]).decode("latin-1")
-    return None
+    cls, text = type(value), ""
+    # Latin-1 has a character for every byte, and no grammar here takes one above 0x7E.
+    if cls is str:
+        text = value[: _MAX_VALUE + 1]
+    elif cls is bytes:
+        text = value[: _MAX_VALUE + 1].decode("latin-1")
+    elif issubclass(cls, str):
+        text = str.__getitem__(value, slice(_MAX_VALUE + 1))  # not by the subclass's own methods
+    elif issubclass(cls, (bytes, bytearray, memoryview)):
+        text = bytes(memoryview(value)[: _MAX_VALUE + 1]).decode("latin-1")
+    else:
+        return None
+    return text
 
 
 def _only(headers: _Headers, name: str) -> str:
@@ -283,6 +303,8 @@ def _read_b3(headers: _Headers) -> _Trace | None:
         return None  # a decision without IDs; it still outranks X-B3-*
     match = _B3.fullmatch(single)
     if match is None:
+        if "x-b3-traceid" not in headers:
+            return None
         sampled = first("x-b3-sampled") in ("1", "true") or first("x-b3-flags") == "1"
         match = _B3.fullmatch(f"{first('x-b3-traceid')}-{first('x-b3-spanid')}-{sampled:d}")
     return match and _Trace(match[1].rjust(32, "0"), match[2], int(match[3] in ("1", "d")))
@@ -328,6 +350,10 @@ def _read_tracestate(headers: _Headers) -> str:
             if size > MAX_TRACESTATE and len(kept[i]) > longer_than:
                 size -= len(kept.pop(i)) + 1
     return ",".join(kept)
+
+
+def _read_baggage(headers: _Headers) -> str:
+    return _join(map(_encode, _members(",".join(headers["baggage"]))))
 
 
 def parse_baggage(text: str) -> list[Member]:
@@ -396,6 +422,8 @@ def _join(members: Iterable[str]) -> str:
         if len(member) < left:
             kept.append(member)
             left -= len(member) + 1
+            if left < 3:
+                break  # the shortest member is "k="
     return ",".join(kept)
 
 

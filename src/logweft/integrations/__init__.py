@@ -1,0 +1,119 @@
+"""The table of integrations, and the one function that switches them on. Used by install()."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import logging
+import re
+from collections.abc import Iterable
+from types import ModuleType
+from typing import NamedTuple
+
+from . import _patch
+
+
+class Row(NamedTuple):
+    """
+    One integration.
+
+    Attributes:
+        file: its module here.
+        targets: the modules whose import switches it on.
+        package: what provides them; ``""`` is the standard library.
+        minimum: the oldest version it works with.
+        edge: ``"inbound"``, ``"outbound"`` or ``"hop"``.
+        covers: what a user gets.
+    """
+
+    file: str
+    targets: tuple[str, ...]
+    package: str
+    minimum: str
+    edge: str
+    covers: str
+
+
+REGISTRY: dict[str, Row] = {
+    "threading": Row(
+        "_threading", ("threading",), "", "", "hop", "`Thread` and its subclasses, `Timer`"
+    ),
+    "concurrent": Row(
+        "_concurrent",
+        ("concurrent.futures.thread", "concurrent.futures.process"),
+        "",
+        "",
+        "hop",
+        "`ThreadPoolExecutor`, `ProcessPoolExecutor`, `loop.run_in_executor`",
+    ),
+    "multiprocessing": Row(
+        "_multiprocessing",
+        ("multiprocessing.process", "multiprocessing.pool"),
+        "",
+        "",
+        "hop",
+        "`Process`, `Pool`, by fork, spawn and forkserver; logging is installed in the child",
+    ),
+}
+
+_LOG = logging.getLogger("logweft")
+
+
+def select(wanted: str | Iterable[str]) -> frozenset[str]:
+    """
+    Return the names of the integrations *wanted*: ``"auto"`` is all, ``"none"`` none.
+
+    Raises:
+        ValueError: an unknown name; the message lists the known ones.
+    """
+    if wanted == "auto":
+        return frozenset(REGISTRY)
+    if wanted == "none":
+        return frozenset()
+    names = frozenset([wanted] if isinstance(wanted, str) else wanted)
+    unknown = sorted(map(repr, names - set(REGISTRY)))
+    if unknown:
+        raise ValueError(f"unknown integration {', '.join(unknown)}; known: {', '.join(REGISTRY)}")
+    return names
+
+
+def activate(names: Iterable[str]) -> None:
+    """
+    Switch the integrations *names* on, each when its target is imported.
+
+    Raises:
+        Nothing that is an Exception: one that fails costs its correlation ID and one WARNING.
+    """
+    _patch.switch(True)
+    for name in names:
+        for target in REGISTRY[name].targets:
+            _patch.when_imported(target, functools.partial(_apply, name))
+
+
+def deactivate() -> None:
+    """Have every integration pass through."""
+    _patch.switch(False)
+
+
+def _apply(name: str, module: ModuleType) -> None:
+    row = REGISTRY[name]
+    try:
+        if row.minimum:
+            found = importlib.metadata.version(row.package)
+            if _numbers(found) < _numbers(row.minimum):
+                _LOG.warning(
+                    "integration %r is off: needs %s >= %s, found %s",
+                    name,
+                    row.package,
+                    row.minimum,
+                    found,
+                )
+                return
+        importlib.import_module(f"{__name__}.{row.file}").patch(module)
+    except Exception as error:  # noqa: BLE001 - raising would make the user's own import fail
+        _LOG.warning("integration %r is off: %s", name, f"{type(error).__name__}: {error}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))

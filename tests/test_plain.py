@@ -1,0 +1,463 @@
+"""_plain: any Python value becomes values that strict JSON can hold."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import pathlib
+import sys
+import types
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+
+from logweft._plain import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_NODES,
+    MAX_TEXT,
+    Walk,
+    exception_fields,
+    integer,
+    number,
+    path,
+    put,
+    scrub,
+    stack_trace,
+    text,
+    type_name,
+)
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON can hold it, having asserted that JSON can."""
+    result = Walk().plain(value)
+    json.dumps(result, allow_nan=False)
+    return result
+
+
+class Raises:
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class ReprOnly:
+    """Can be shown in one way only."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    def __repr__(self) -> str:
+        return "<repr only>"
+
+
+class Sub(str):
+    """A str subclass."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "lie"
+
+
+class Pair(NamedTuple):
+    """A named tuple."""
+
+    left: Any
+    right: Any
+
+
+@dataclass
+class Order:
+    """A dataclass with a field it does not show."""
+
+    number: int
+    hidden: str = field(default="hidden", repr=False)
+
+
+class Attrs:
+    """What the attrs library leaves on a class."""
+
+    __attrs_attrs__ = (
+        types.SimpleNamespace(name="shown", repr=True),
+        types.SimpleNamespace(name="hidden", repr=False),
+    )
+
+    def __init__(self) -> None:
+        self.shown, self.hidden = 1, 2
+
+
+class Flags(enum.Flag):
+    """Flags."""
+
+    A = 1
+    B = 2
+
+
+class Named(str, enum.Enum):
+    """An enumeration of texts."""
+
+    X = "x"
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, -1, 1.5, "", "é\U0001f600\n\x00", [], {}])
+def test_what_json_holds_stays_what_it_is(value: Any) -> None:
+    """JSON's own values come back equal and of the same type."""
+    assert plain(value) == value
+    assert type(plain(value)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ((1, 2), [1, 2]),
+        ({3, 1, 2}, [1, 2, 3]),
+        (frozenset("ab"), ["a", "b"]),
+        (deque([1]), [1]),
+        (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+        (Pair(1, (2,)), {"left": 1, "right": [2]}),
+        (Order(7), {"number": 7}),
+        (Order, "Order"),
+        (Attrs(), {"shown": 1}),
+        (Flags.A | Flags.B, 3),
+        (Named.X, "x"),
+        (Named, ["x"]),
+        (Sub("truth"), "truth"),
+        (b"a\xff", "a\\xff"),
+        (bytearray(b"a"), "a"),
+        (memoryview(b"ab")[::2], "a"),
+        (ValueError("x"), "ValueError: x"),
+        (ReprOnly(), "<repr only>"),
+        (range(3), "range(0, 3)"),
+        (1j, "1j"),
+        (pathlib.PurePosixPath("a/b"), "a/b"),
+        (types.MappingProxyType({1: 2}), {"1": 2}),
+        ({"a": {"b": (1,)}}, {"a": {"b": [1]}}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_other_values_become_the_nearest_json(value: Any, expected: Any) -> None:
+    """Containers become arrays and objects, everything else its text."""
+    assert plain(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**63, "9223372036854775808"),
+        (-(2**63) - 1, "-9223372036854775809"),
+        (10**5000, hex(10**5000)),
+        (True, 1),
+    ],
+    ids=["largest", "smallest", "above", "below", "5000-digits", "bool"],
+)
+def test_an_integer_beyond_64_bits_is_its_digits(value: int, expected: int | str) -> None:
+    """Readers hold 64 bits; the rest is text, in hex where Python refuses to write the digits."""
+    assert integer(value) == expected
+    assert type(integer(value)) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (float("nan"), "NaN"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        (sys.float_info.max, sys.float_info.max),
+        (5e-324, 5e-324),
+    ],
+)
+def test_what_is_no_json_number_is_its_name(value: float, expected: float | str) -> None:
+    """NaN and the infinities are strings, every finite float itself."""
+    assert number(value) == expected
+
+
+def test_a_float_with_an_exponent_is_given_as_digits_where_asked() -> None:
+    """The encoders spell exponents differently, so that they are handed the text."""
+    walk = Walk(None, lambda digits: ("literal", digits))
+    values = [1e16, 1e-7, 1.5, float("nan")]
+    assert walk.plain(values) == [("literal", "1e+16"), ("literal", "1e-07"), 1.5, "NaN"]
+
+
+def test_the_order_of_a_set_does_not_depend_on_the_encoder() -> None:
+    """A set of floats is in order whether or not exponents are handed over as text."""
+    values = {3e300, 1e300, 2e300, 2.5, 1.5, 1e-300}
+    told = Walk(None, lambda digits: _Literal(digits)).plain(values)
+    assert [getattr(each, "digits", repr(each)) for each in told] == [
+        repr(value) for value in sorted(values)
+    ]
+
+
+class _Literal:
+    """Digits that an encoder writes as they are; they have no order."""
+
+    def __init__(self, digits: str) -> None:
+        self.digits = digits
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("plain", "plain"),
+        ("é", "é"),
+        ("\ud800", "\\ud800"),
+        ("a\udc80b\U0001f600", "a\\udc80b\U0001f600"),
+        (Sub("\udfff"), "\\udfff"),
+    ],
+    ids=ascii,
+)
+def test_a_text_is_made_encodable(value: str, expected: str) -> None:
+    """Half a surrogate pair becomes its escape; nothing else changes, and the type is str."""
+    assert scrub(value) == expected
+    assert type(scrub(value)) is str
+
+
+def test_a_text_has_a_longest_length() -> None:
+    """A text far above any budget is cut before anything looks at it."""
+    assert len(scrub("x" * (MAX_TEXT + 1))) == MAX_TEXT
+    assert len(plain(b"x" * (MAX_TEXT + 1))) == MAX_TEXT
+
+
+def test_text_tries_str_then_repr_then_the_type() -> None:
+    """There is always some text of a value, and the last resort names its type."""
+    assert text(5) == "5"
+    assert text(ReprOnly()) == "<repr only>"
+    assert text(Raises()).startswith("<unprintable ")
+    assert "Raises" in text(Raises())
+
+
+def test_a_type_is_named_as_a_traceback_names_it() -> None:
+    """Built-in classes have no module in front, others do; one that hides its name is object."""
+
+    class Hiding(type):
+        def __getattribute__(cls, name: str) -> Any:
+            raise RuntimeError("no name")
+
+    assert type_name(ValueError) == "ValueError"
+    assert type_name(OrderedDict) == "collections.OrderedDict"
+    assert type_name(Hiding("Hidden", (), {})) == "object"
+
+
+def test_a_cycle_ends_and_a_shared_value_is_no_cycle() -> None:
+    """Only a container inside itself is left out; the same one twice is written twice."""
+    cycle: list[Any] = [1]
+    cycle.append(cycle)
+    shared = {"x": 1}
+    assert plain(cycle) == [1, "[circular]"]
+    assert plain([shared, shared]) == [{"x": 1}, {"x": 1}]
+
+
+def test_depth_is_bounded() -> None:
+    """What is nested deeper than the limit is left out, and says so."""
+    value: Any = "bottom"
+    for _ in range(MAX_DEPTH):
+        value = [value]
+    kept = json.dumps(plain(value))
+    assert "bottom" in kept
+    assert plain([value]) != [value]
+    assert "[too deep]" in json.dumps(plain([value]))
+
+
+def test_members_are_bounded() -> None:
+    """Of a large container the first members are kept, and the end says that there were more."""
+    assert plain(list(range(MAX_ITEMS))) == list(range(MAX_ITEMS))
+    assert plain(list(range(MAX_ITEMS + 1))) == [*range(MAX_ITEMS), "[truncated]"]
+    told = plain({n: n for n in range(MAX_ITEMS + 1)})
+    assert (len(told), told["[truncated]"]) == (MAX_ITEMS + 1, True)
+
+
+def test_values_are_bounded() -> None:
+    """A value that would unfold into 2**64 ends after a fixed number."""
+    value: Any = []
+    for _ in range(64):
+        value = [value, value]
+    assert json.dumps(plain(value)).count("[") < 4 * MAX_NODES
+
+
+def test_the_texts_of_one_record_are_bounded_together() -> None:
+    """A hundred references to one long text do not become a hundred long texts."""
+    told = plain(["x" * MAX_TEXT] * 100)
+    assert sum(map(len, told)) <= 16 * MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("a", "a"),
+        ("", ""),
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (1, "1"),
+        (2**70, str(2**70)),
+        (1.5, "1.5"),
+        (float("nan"), "NaN"),
+        (b"\xff", "\\xff"),
+        ((1, 2), "(1, 2)"),
+        ("\ud800", "\\ud800"),
+        (Named.X, "x"),
+        (Sub("truth"), "truth"),
+    ],
+    ids=ascii,
+)
+def test_a_key_is_text(key: Any, expected: str) -> None:
+    """Keys become what JSON would call them, or their text."""
+    assert Walk().key(key) == expected
+
+
+def test_a_key_that_cannot_be_shown_keeps_its_value() -> None:
+    """The value of an unprintable key is there, and so is its neighbour."""
+    told = plain({Raises(): 1, "b": 2})
+    assert sorted(told.values()) == [1, 2]
+
+
+def test_keys_equal_as_text_are_told_apart() -> None:
+    """No value is lost when two keys are written alike."""
+    assert plain({1: "a", "1": "b", 1.0 + 0j + 1: "c"})["1"] == "a"
+    assert plain({1: "a", "1": "b"}) == {"1": "a", "1_": "b"}
+    assert plain({"null_": 0, None: 1, "null": 2}) == {"null_": 0, "null": 1, "null__": 2}
+
+
+def test_put_never_overwrites() -> None:
+    """A name that is taken gets as many underscores as it takes."""
+    target = {"a": 1, "a_": 2}
+    put(target, "a", 3)
+    assert target == {"a": 1, "a_": 2, "a__": 3}
+
+
+def test_a_mapping_that_fails_half_way_keeps_what_it_gave() -> None:
+    """The fields before a failing one are there, and a mark says that more were not readable."""
+
+    @dataclass
+    class Half:
+        first: int
+        second: int = field(init=False)
+
+    told = plain(Half(1))
+    assert told["first"] == 1
+    assert told["[unreadable]"] is True
+
+
+def test_a_bad_member_does_not_cost_the_others() -> None:
+    """Each value stands for itself."""
+    told = plain([1, Raises(), {"a": Raises(), "b": 2}])
+    assert told[0] == 1
+    assert "unprintable" in told[1]
+    assert told[2]["b"] == 2
+
+
+def test_a_users_default_goes_first_for_unknown_types() -> None:
+    """It is asked for what JSON does not know, may decline, and its result is converted as well."""
+
+    def default(value: Any) -> Any:
+        if isinstance(value, set):
+            return {"set": (1, 2**70)}
+        raise TypeError
+
+    walk = Walk(default)
+    assert walk.plain({1}) == {"set": [1, str(2**70)]}
+    assert walk.plain(b"x") == "x"
+    assert walk.plain([1, {"a": 1}]) == [1, {"a": 1}]
+
+
+def test_a_users_default_cannot_go_on_for_ever() -> None:
+    """A default that returns what it was asked for, wrapped or not, ends at the limit."""
+    for default in (lambda value: value, lambda value: [value]):
+        json.dumps(Walk(default).plain(Raises()))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a.py", "a.py"),
+        (b"a\xff.py", "a\\udcff.py"),
+        (pathlib.PurePath("a.py"), "a.py"),
+        (None, "None"),
+        (5, "5"),
+    ],
+    ids=ascii,
+)
+def test_a_path_is_text(value: Any, expected: str) -> None:
+    """File names are text, undecodable bytes escaped, and anything else is shown as it is."""
+    assert path(value) == expected
+
+
+def raised(exc: BaseException) -> BaseException:
+    try:
+        raise exc
+    except BaseException as caught:
+        return caught
+
+
+def test_an_exception_is_data() -> None:
+    """Type, message, frames, notes and cause are fields of their own."""
+    exc = raised(ValueError("outer"))
+    exc.__cause__ = KeyError("inner")
+    exc.__notes__ = ["note", 5]  # type: ignore[attr-defined,unused-ignore]
+    told = exception_fields(exc, exc.__traceback__)
+    assert list(told) == ["type", "message", "stack_trace", "notes", "cause"]
+    assert (told["type"], told["message"], told["notes"]) == ("ValueError", "outer", ["note", "5"])
+    assert told["cause"] == {"type": "KeyError", "message": "'inner'"}
+    assert exception_fields(None, None) == {}
+
+
+def test_a_suppressed_context_stays_out() -> None:
+    """``from None`` means what it means in Python's own traceback."""
+    exc = ValueError("x")
+    exc.__context__ = KeyError("k")
+    assert exception_fields(exc, None)["context"]["type"] == "KeyError"
+    exc.__suppress_context__ = True
+    assert exception_fields(exc, None) == {"type": "ValueError", "message": "x"}
+
+
+def count(told: dict[str, Any]) -> int:
+    """Return how many exceptions *told* tells."""
+    linked = [told[name] for name in ("cause", "context") if name in told]
+    return 1 + sum(map(count, [*linked, *told.get("exceptions", ())]))
+
+
+def test_chains_are_bounded_and_cycles_end() -> None:
+    """Of a chain the newest are told, and one that leads back to itself once."""
+    first = exc = ValueError("0")
+    for turn in range(100):
+        exc = ValueError(str(turn))
+        exc.__cause__, first = first, exc
+    assert 10 <= count(exception_fields(exc, None)) <= 32
+    exc.__cause__ = exc
+    assert count(exception_fields(exc, None)) == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are of 3.11")
+@pytest.mark.parametrize("width", [2, 31, 40, 900])
+def test_groups_are_bounded(width: int) -> None:
+    """However many members of groups of members there are, a fixed number is told."""
+    members: list[Any] = [ValueError(str(n)) for n in range(width)]
+    for _ in range(3):
+        group = ExceptionGroup  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+        members = [group("g", list(members)) for _ in range(min(width, 40))]
+    exc = ExceptionGroup("all", members)  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+    told = exception_fields(exc, None)
+    assert told["exceptions"][0]["type"] == "ExceptionGroup"
+    assert count(told) <= 64
+
+
+def test_frames_have_no_values() -> None:
+    """A stack trace names files, lines and source, but no variable's value."""
+
+    def fails(value: str) -> None:
+        raise ValueError(len(value))
+
+    with pytest.raises(ValueError, match=r"\d") as caught:
+        fails("local" + str(os.getpid()) + "value")
+    told = stack_trace(caught.tb)
+    assert "raise ValueError(len(value))" in told
+    assert "local" + str(os.getpid()) not in told

@@ -1,0 +1,810 @@
+"""
+What install() takes over, what it leaves alone, and that it stays when others configure logging.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import logging.config
+import logging.handlers
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import logweft
+from programs import parse, run
+
+STOCK_HANDLERS: dict[str, Callable[[Path], logging.Handler]] = {
+    "StreamHandler": lambda path: logging.StreamHandler(open(path, "a")),  # noqa: SIM115 - closed by the test
+    "FileHandler": lambda path: logging.FileHandler(path),
+    "FileHandler, delayed": lambda path: logging.FileHandler(path, delay=True),
+    "FileHandler, encoding": lambda path: logging.FileHandler(path, encoding="latin-1"),
+    "RotatingFileHandler": lambda path: logging.handlers.RotatingFileHandler(path, maxBytes=10**6),
+    "TimedRotatingFileHandler": lambda path: logging.handlers.TimedRotatingFileHandler(path),
+    "WatchedFileHandler": lambda path: logging.handlers.WatchedFileHandler(path),
+}
+
+
+def formatter_of_uvicorn() -> logging.Formatter:
+    from uvicorn.logging import DefaultFormatter
+
+    return DefaultFormatter("%(levelprefix)s %(message)s")
+
+
+def access_formatter_of_uvicorn() -> logging.Formatter:
+    from uvicorn.logging import AccessFormatter
+
+    return AccessFormatter('%(client_addr)s - "%(request_line)s" %(status_code)s')
+
+
+def formatter_of_gunicorn() -> logging.Formatter:
+    from gunicorn.glogging import Logger
+
+    return logging.Formatter(Logger.error_fmt, Logger.datefmt)
+
+
+def formatter_of_celery() -> logging.Formatter:
+    from celery.utils.log import ColorFormatter
+
+    formatter: logging.Formatter = ColorFormatter("%(message)s", use_color=True)
+    return formatter
+
+
+def task_formatter_of_celery() -> logging.Formatter:
+    from celery.app.log import TaskFormatter
+
+    formatter: logging.Formatter = TaskFormatter("%(task_name)s %(message)s")
+    return formatter
+
+
+def formatter_of_django() -> logging.Formatter:
+    from django.utils.log import ServerFormatter
+
+    formatter: logging.Formatter = ServerFormatter("[{server_time}] {message}", style="{")
+    return formatter
+
+
+STOCK_FORMATTERS: dict[str, Callable[[], logging.Formatter | None]] = {
+    "none": lambda: None,
+    "logging": lambda: logging.Formatter("%(asctime)s %(message)s"),
+    "logging, {": lambda: logging.Formatter("{asctime} {message}", style="{"),
+    "uvicorn": formatter_of_uvicorn,
+    "uvicorn access": access_formatter_of_uvicorn,
+    "gunicorn": formatter_of_gunicorn,
+    "celery": formatter_of_celery,
+    "celery task": task_formatter_of_celery,
+    "django": formatter_of_django,
+}
+
+
+def loggers() -> list[logging.Logger]:
+    known = list(logging.root.manager.loggerDict.values())
+    return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
+
+
+@pytest.fixture(autouse=True)
+def fresh_loggers() -> Iterator[None]:
+    """Give each test named loggers as getLogger() makes them, whatever the test before has set."""
+    yield
+    logweft.uninstall()
+    for logger in loggers()[1:]:
+        logger.handlers[:] = []
+        logger.filters[:] = []
+        logger.setLevel(logging.NOTSET)
+        logger.propagate, logger.disabled = True, False
+
+
+def bare() -> None:
+    """Take pytest's handlers off the root logger, which it puts there for each phase of a test."""
+    logging.root.handlers[:] = []
+    logging.root.setLevel(logging.WARNING)
+
+
+def close(handler: logging.Handler) -> None:
+    """Close *handler* and the stream it was given."""
+    stream = getattr(handler, "stream", None)
+    handler.close()
+    if stream is not None and stream not in (sys.stderr, sys.stdout):
+        stream.close()
+
+
+# Taken over
+
+
+@pytest.mark.parametrize("name", ["", "shop", "shop.cart"])
+@pytest.mark.parametrize("kind", STOCK_HANDLERS)
+def test_stock_handler_is_taken_over(tmp_path: Path, kind: str, name: str) -> None:
+    """
+    A stock stream or file handler, on root or any logger, writes JSON to where it wrote, and stays
+    the same object, with its level and its filters, in its list.
+    """
+    bare()
+    logger = logging.getLogger(name)
+    handler = STOCK_HANDLERS[kind](tmp_path / "a.log")
+    formatter = logging.Formatter("%(message)s")
+    handler.setFormatter(formatter)
+    handler.setLevel(logging.WARNING)
+    filters = [lambda record: "secret" not in record.getMessage()]
+    handler.addFilter(filters[0])  # type: ignore[arg-type]
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    listed = logger.handlers
+    with logweft.install(stream=io.StringIO(), capture=False) as installation:
+        assert logger.handlers is listed
+        assert listed[0] is handler
+        assert handler.level == logging.WARNING
+        assert handler.filters == filters
+        assert isinstance(handler.formatter, logweft.JsonFormatter)
+        logger.info("too low")
+        logger.warning("a secret")
+        logger.warning("pa\u00efd %d", 7, extra={"amount": 12.5})
+        assert installation.flush(60)
+    (line,) = parse(
+        (tmp_path / "a.log")
+        .read_bytes()
+        .decode(
+            "latin-1"
+            if "encoding" in kind and b"\xc3" not in (tmp_path / "a.log").read_bytes()
+            else "utf-8"
+        )
+    )
+    assert (line["message"], line["amount"], line["logger"]) == (
+        "pa\u00efd 7",
+        12.5,
+        name or "root",
+    )
+    assert handler.formatter is formatter
+    logger.warning("plain")
+    close(handler)
+    assert (tmp_path / "a.log").read_text(errors="replace").endswith("}\nplain\n")
+
+
+@pytest.mark.parametrize("kind", STOCK_FORMATTERS)
+def test_stock_formatter_is_replaced(tmp_path: Path, kind: str) -> None:
+    """
+    A handler with the formatter of stdlib, uvicorn, gunicorn, Celery or Django writes JSON, and
+    gets that formatter back.
+    """
+    bare()
+    handler = logging.FileHandler(tmp_path / "a.log")
+    formatter = STOCK_FORMATTERS[kind]()
+    handler.setFormatter(formatter)
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False) as installation:
+        logging.warning("paid")
+        assert installation.flush(60)
+    assert handler.formatter is formatter
+    close(handler)
+    (line,) = parse((tmp_path / "a.log").read_text())
+    assert line["message"] == "paid"
+
+
+def test_logger_filters_and_propagation_stay(tmp_path: Path) -> None:
+    """A logger's own filters and its propagate stay in force."""
+    bare()
+    shop, loud = logging.getLogger("shop"), logging.getLogger("loud")
+    handlers = [logging.FileHandler(tmp_path / name) for name in ("root.log", "shop.log")]
+    logging.root.addHandler(handlers[0])
+    shop.addHandler(handlers[1])
+    shop.propagate = False
+    loud.addFilter(lambda record: record.levelno > logging.WARNING)
+    with logweft.install(capture=False) as installation:
+        shop.warning("of the shop")
+        loud.warning("filtered")
+        loud.error("of root")
+        assert installation.flush(60)
+    for handler in handlers:
+        close(handler)
+    messages = [
+        [line["message"] for line in parse((tmp_path / name).read_text())]
+        for name in ("root.log", "shop.log")
+    ]
+    assert messages == [["of root"], ["of the shop"]]
+
+
+def test_rotation_goes_on(tmp_path: Path) -> None:
+    """
+    A RotatingFileHandler still rotates at its size, between lines, and keeps its number of files.
+    """
+    bare()
+    handler = logging.handlers.RotatingFileHandler(
+        tmp_path / "a.log", maxBytes=5000, backupCount=100
+    )
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False) as installation:
+        for number in range(200):
+            logging.warning("line %d", number)
+        assert installation.flush(60)
+    close(handler)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) > 5
+    assert max(file.stat().st_size for file in files) <= 5000
+    lines = [line for file in files for line in parse(file.read_text())]
+    assert sorted(line["message"] for line in lines) == sorted(f"line {n}" for n in range(200))
+
+
+def test_file_that_was_moved_away(tmp_path: Path) -> None:
+    """A WatchedFileHandler still opens its file anew when logrotate has moved it."""
+    bare()
+    handler = logging.handlers.WatchedFileHandler(tmp_path / "a.log")
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False) as installation:
+        logging.warning("before")
+        assert installation.flush(60)
+        os.rename(tmp_path / "a.log", tmp_path / "b.log")
+        logging.warning("after")
+        assert installation.flush(60)
+    close(handler)
+    for name, message in (("b.log", "before"), ("a.log", "after")):
+        assert [line["message"] for line in parse((tmp_path / name).read_text())] == [message]
+
+
+def test_set_stream(tmp_path: Path) -> None:
+    """After setStream() on a handler that was taken over, lines go to the new stream."""
+    bare()
+    with open(tmp_path / "a.log", "w") as first, open(tmp_path / "b.log", "w") as second:
+        handler = logging.StreamHandler(first)
+        logging.root.addHandler(handler)
+        with logweft.install(capture=False) as installation:
+            logging.warning("before")
+            assert installation.flush(60)
+            handler.setStream(second)
+            logging.warning("after")
+            assert installation.flush(60)
+    for name, message in (("a.log", "before"), ("b.log", "after")):
+        assert [line["message"] for line in parse((tmp_path / name).read_text())] == [message]
+
+
+def test_handler_changed_after_install(tmp_path: Path) -> None:
+    """
+    Whoever holds a handler that was taken over can still set its level and formatter, and
+    uninstall() keeps what they set.
+    """
+    bare()
+    handler = logging.FileHandler(tmp_path / "a.log")
+    logging.root.addHandler(handler)
+    theirs = logging.Formatter("mine: %(message)s")
+    with logweft.install(level="DEBUG", capture=False) as installation:
+        handler.setLevel("ERROR")
+        logging.warning("too low")
+        handler.setFormatter(theirs)
+        logging.error("paid")
+        assert installation.flush(60)
+    assert handler.formatter is theirs
+    assert handler.level == logging.ERROR
+    close(handler)
+    assert (tmp_path / "a.log").read_text() == "mine: paid\n"
+
+
+def test_handler_removed_after_install(tmp_path: Path) -> None:
+    """A handler that was taken over can be removed and closed by its owner, and is not put back."""
+    bare()
+    handler = logging.FileHandler(tmp_path / "a.log")
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False):
+        logging.warning("before")
+        logging.root.removeHandler(handler)
+        logging.getLogger("shop").error("after")
+        assert handler not in logging.root.handlers
+    close(handler)
+    assert logging.root.handlers == []
+    assert [line["message"] for line in parse((tmp_path / "a.log").read_text())] == ["before"]
+
+
+def test_one_stream_two_handlers() -> None:
+    """A record that two handlers write to one stream, as with Django's DEBUG, is written once."""
+    done = run("""
+    import logging, sys, logweft
+    shop = logging.getLogger("shop")
+    shop.addHandler(logging.StreamHandler())
+    logging.basicConfig(level="INFO")
+    logweft.install()
+    shop.info("paid")
+    logging.info("other")
+    logging.getLogger("shop.cart").info("filled")
+    """)
+    assert done.code == 0
+    assert sorted(line["message"] for line in done.lines) == ["filled", "other", "paid"]
+
+
+def test_one_stream_two_handlers_in_order() -> None:
+    """Lines of two handlers on one stream stand there in the order of the calls."""
+    done = run("""
+    import logging, sys, logweft
+    shop = logging.getLogger("shop")
+    shop.addHandler(logging.StreamHandler())
+    shop.propagate = False
+    logging.basicConfig(level="INFO")
+    logweft.install()
+    for number in range(0, 100, 2):
+        shop.info("%d", number)
+        logging.info("%d", number + 1)
+    """)
+    assert done.code == 0
+    assert [line["message"] for line in done.lines] == [str(number) for number in range(100)]
+
+
+# Left alone
+
+
+class Vendor(logging.Handler):
+    """A handler of somebody else: it keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(record)
+
+
+class SubclassedStream(logging.StreamHandler):  # type: ignore[type-arg]
+    """A stream handler with a reason to exist."""
+
+
+class SubclassedFile(logging.FileHandler):
+    """A file handler with a reason to exist."""
+
+
+class OwnFormatter(logging.Formatter):
+    """A formatter with a reason to exist."""
+
+
+def with_own_formatter() -> logging.Handler:
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(OwnFormatter("own %(message)s"))
+    return handler
+
+
+def with_json_formatter() -> logging.Handler:
+    from pythonjsonlogger.json import JsonFormatter
+
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(JsonFormatter("%(message)s"))
+    return handler
+
+
+OTHERS: dict[str, Callable[[], logging.Handler]] = {
+    "vendor": Vendor,
+    "NullHandler": logging.NullHandler,
+    "MemoryHandler": lambda: logging.handlers.MemoryHandler(100),
+    "BufferingHandler": lambda: logging.handlers.BufferingHandler(100),
+    "SMTPHandler": lambda: logging.handlers.SMTPHandler("127.0.0.1", "a@b.c", ["a@b.c"], "x"),
+    "HTTPHandler": lambda: logging.handlers.HTTPHandler("127.0.0.1", "/"),
+    "SocketHandler": lambda: logging.handlers.SocketHandler("127.0.0.1", 9),
+    "DatagramHandler": lambda: logging.handlers.DatagramHandler("127.0.0.1", 9),
+    "StreamHandler, subclass": lambda: SubclassedStream(io.StringIO()),
+    "FileHandler, subclass": lambda: SubclassedFile(os.devnull, delay=True),
+    "own formatter": with_own_formatter,
+    "python-json-logger": with_json_formatter,
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_handler_is_left_alone(kind: str) -> None:
+    """
+    A handler that is not a stock one, or whose formatter is somebody's own, keeps every attribute
+    while installed and afterwards.
+    """
+    handler = OTHERS[kind]()
+    logger = logging.getLogger("shop")
+    logger.addHandler(handler)
+    listed = logger.handlers
+    before = dict(vars(handler))
+    with logweft.install(capture=False):
+        assert dict(vars(handler)) == before
+        assert logger.handlers is listed
+        assert listed == [handler]
+    assert dict(vars(handler)) == before
+    handler.close()
+
+
+def test_other_handler_gets_the_record_as_it_was(tmp_path: Path) -> None:
+    """
+    A vendor's handler gets each record itself, with msg, args, exc_info and extra as they were
+    logged, before and after the one we took.
+    """
+    bare()
+    first, last = Vendor(), Vendor()
+    file = logging.FileHandler(tmp_path / "a.log")
+    for handler in (first, file, last):
+        logging.root.addHandler(handler)
+    order = {"number": 7}
+    with logweft.install(capture=False):
+        try:
+            1 / 0
+        except ZeroDivisionError as error:
+            logging.getLogger("shop").warning("paid %s", order, exc_info=True, extra={"a": order})
+            caught = error
+    close(file)
+    for vendor in (first, last):
+        (record,) = vendor.seen
+        assert record is first.seen[0]
+        assert record.msg == "paid %s"
+        assert record.args is order
+        assert record.exc_info is not None
+        assert record.exc_info[1] is caught
+        assert vars(record)["a"] is order
+        assert record.exc_text is None
+
+
+def test_caplog_sees_everything(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Pytest's caplog sees level, message and arguments of each record while installed, and its
+    handler is left alone.
+    """
+    before = {name: value for name, value in vars(caplog.handler).items() if name != "records"}
+    with logweft.install(level="INFO", stream=io.StringIO(), capture=False):
+        logging.getLogger("shop").info("paid %d", 7)
+        after = {name: value for name, value in vars(caplog.handler).items() if name != "records"}
+        assert after == before
+    assert caplog.record_tuples == [("shop", logging.INFO, "paid 7")]
+    assert "paid 7" in caplog.text
+
+
+def test_own_formatter_keeps_its_text() -> None:
+    """A handler with a formatter of the user's own goes on writing that formatter's text."""
+    handler = with_own_formatter()
+    logger = logging.getLogger("shop")
+    logger.addHandler(handler)
+    with logweft.install(stream=io.StringIO(), capture=False):
+        logger.warning("paid")
+    assert handler.stream.getvalue() == "own paid\n"  # type: ignore[attr-defined]
+
+
+# Staying installed
+
+RECONFIGURATIONS = {
+    "dictConfig": """dictConfig({
+        "version": 1,
+        "formatters": {"plain": {"format": "plain %(message)s"}},
+        "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "plain",
+                             "stream": "ext://sys.stdout"}},
+        "root": {"level": "INFO", "handlers": ["out"]},
+    })""",
+    "dictConfig of a named logger": """dictConfig({
+        "version": 1,
+        "formatters": {"plain": {"format": "plain %(message)s"}},
+        "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "plain",
+                             "stream": "ext://sys.stdout"}},
+        "loggers": {"shop": {"level": "INFO", "handlers": ["out"], "propagate": False}},
+    })""",
+    "fileConfig": """fileConfig("logging.ini")""",
+    "basicConfig": """basicConfig(force=True, stream=sys.stdout, format="plain %(message)s")""",
+}
+
+INI = """
+[loggers]
+keys=root
+[handlers]
+keys=out
+[formatters]
+keys=plain
+[logger_root]
+level=INFO
+handlers=out
+[handler_out]
+class=StreamHandler
+args=(sys.stdout,)
+formatter=plain
+[formatter_plain]
+format=plain %(message)s
+"""
+
+IMPORTS = """
+from logging.config import dictConfig, fileConfig
+from logging import basicConfig
+"""
+
+AFTERWARDS = """
+import logging, logging.config, sys
+{before}
+import logweft
+logging.getLogger("shop").info("x")
+installation = logweft.install({options})
+logging.getLogger("early")
+{after}
+{reconfigure}
+for name in ("shop", "early", "late"):
+    logging.getLogger(name).warning("of %s", name)
+"""
+
+
+def program(reconfigure: str, imported_before: bool, options: str = "") -> str:
+    before, after = (IMPORTS, "") if imported_before else ("", IMPORTS)
+    return AFTERWARDS.format(before=before, after=after, options=options, reconfigure=reconfigure)
+
+
+@pytest.mark.parametrize("imported_before", [True, False])
+@pytest.mark.parametrize("kind", RECONFIGURATIONS)
+def test_stays_installed(tmp_path: Path, kind: str, imported_before: bool) -> None:
+    """
+    After somebody else's configuration each record is one JSON line where that one sends it, by
+    loggers it has silenced too, and one line says which.
+    """
+    (tmp_path / "logging.ini").write_text(INI)
+    done = run(program(RECONFIGURATIONS[kind], imported_before), cwd=tmp_path)
+    assert done.code == 0, done.err
+    lines = [*parse(done.out), *done.lines]
+    told = [line for line in lines if line["logger"] == "logweft"]
+    spoken = [line["message"] for line in lines if line["logger"] != "logweft"]
+    assert sorted(spoken) == ["of early", "of late", "of shop"]
+    if kind == "dictConfig of a named logger":
+        assert [line["message"] for line in parse(done.out)] == ["of shop"]
+    else:
+        assert done.err == ""
+    if kind == "basicConfig":  # which silences nobody
+        assert told == []
+    else:
+        assert len(told) == 1
+        assert told[0]["level"] == "WARNING"
+        assert "early" in told[0]["message"]
+
+
+@pytest.mark.parametrize("kind", RECONFIGURATIONS)
+def test_declined(tmp_path: Path, kind: str) -> None:
+    """With sticky=False, or LOGWEFT_STICKY=0, somebody else's configuration has the last word."""
+    (tmp_path / "logging.ini").write_text(INI)
+    outcomes = [
+        run(program(RECONFIGURATIONS[kind], False, options), cwd=tmp_path, env=env)
+        for options, env in (("sticky=False", {}), ("", {"LOGWEFT_STICKY": "0"}))
+    ]
+    for done in outcomes:
+        assert done.code == 0, done.err
+        assert "plain of shop" in done.out or "plain of late" in done.out
+        assert "re-enabled" not in done.out + done.err
+        if kind != "basicConfig":
+            assert "of early" not in done.out + done.err
+
+
+def test_disable_existing_loggers_by_hand() -> None:
+    """A logger that the program disables itself stays disabled through others' configurations."""
+    done = run("""
+    import logging, logging.config, logweft
+    logweft.install()
+    for name in ("quiet", "shop"):
+        logging.getLogger(name).info("before")
+    logging.getLogger("quiet").disabled = True
+    logging.config.dictConfig({"version": 1})
+    for name in ("quiet", "shop"):
+        logging.getLogger(name).info("after")
+    """)
+    assert done.code == 0
+    spoken = [
+        (line["logger"], line["message"]) for line in done.lines if line["logger"] != "logweft"
+    ]
+    assert spoken == [("quiet", "before"), ("shop", "before"), ("shop", "after")]
+
+
+def test_incremental_configuration() -> None:
+    """An incremental dictConfig changes levels as ever, and lines stay JSON."""
+    done = run("""
+    import logging, logging.config, logweft
+    logweft.install()
+    logging.config.dictConfig({"version": 1, "incremental": True, "root": {"level": "DEBUG"}})
+    logging.debug("x")
+    """)
+    assert [line["message"] for line in done.lines] == ["x"]
+
+
+def test_configuration_that_fails() -> None:
+    """
+    Somebody's broken dictConfig raises to them as ever, and afterwards records are JSON lines.
+    """
+    done = run("""
+    import logging, logging.config, logweft
+    logweft.install()
+    try:
+        logging.config.dictConfig({"version": 1, "root": {"handlers": ["missing"]}})
+    except ValueError as error:
+        assert "root" in str(error)
+    else:
+        raise SystemExit(3)
+    logging.getLogger("shop").warning("x")
+    """)
+    assert done.code == 0, done.err
+    assert [line["message"] for line in done.lines if line["logger"] != "logweft"] == ["x"]
+
+
+def test_configurator_of_ones_own() -> None:
+    """A subclass of DictConfigurator, put in place as documented, is followed too."""
+    done = run("""
+    import logging, logging.config, sys, logweft
+    class Own(logging.config.DictConfigurator):
+        def configure(self):
+            super().configure()
+            logging.root.setLevel("DEBUG")
+    logging.config.dictConfigClass = Own
+    logweft.install()
+    logging.config.dictConfig({
+        "version": 1,
+        "handlers": {"out": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["out"]},
+    })
+    logging.debug("x")
+    """)
+    assert done.code == 0
+    assert [line["message"] for line in done.lines] == ["x"]
+
+
+def test_handler_added_later() -> None:
+    """
+    A stock handler added to a logger after install() is taken over, and replaces the one that stood
+    in for it on root.
+    """
+    done = run("""
+    import logging, sys, logweft
+    logweft.install()
+    logging.warning("first")
+    logging.getLogger("shop").addHandler(logging.StreamHandler(sys.stdout))
+    logging.root.addHandler(logging.StreamHandler(sys.stdout))
+    logging.getLogger("shop").warning("second")
+    """)
+    assert done.code == 0
+    assert [line["message"] for line in done.lines] == ["first"]
+    assert [line["message"] for line in parse(done.out)] == ["second"]
+
+
+def test_handler_added_later_to_a_stream_of_ours() -> None:
+    """Where install() was told a stream, a handler added later to another does not replace it."""
+    done = run("""
+    import logging, sys, logweft
+    logweft.install(stream=sys.stderr)
+    logging.root.addHandler(logging.StreamHandler(sys.stdout))
+    logging.warning("x")
+    """)
+    assert [line["message"] for line in done.lines] == ["x"]
+    assert [line["message"] for line in parse(done.out)] == ["x"]
+
+
+def test_basic_config_without_force() -> None:
+    """basicConfig() without force does nothing after install(), as after any configuration."""
+    done = run("""
+    import logging, logweft
+    logweft.install()
+    logging.basicConfig(level="DEBUG", format="plain")
+    logging.debug("not shown")
+    logging.info("x")
+    """)
+    assert [line["message"] for line in done.lines] == ["x"]
+
+
+def test_file_config_is_given_back(tmp_path: Path) -> None:
+    """uninstall() after somebody's configuration gives their handlers their formatters back."""
+    (tmp_path / "logging.ini").write_text(INI)
+    done = run(
+        """
+        import logging, logging.config, logweft
+        installation = logweft.install()
+        logging.config.fileConfig("logging.ini")
+        logging.warning("one")
+        installation.uninstall()
+        logging.warning("two")
+        """,
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.err
+    json, plain = done.out.splitlines()
+    assert parse(json)[0]["message"] == "one"
+    assert plain == "plain two"
+
+
+def test_others_configure_while_threads_log(tmp_path: Path) -> None:
+    """
+    Threads that log while somebody configures logging again and again never deadlock, and every
+    line is JSON.
+    """
+    done = run("""
+    import logging, logging.config, threading, logweft
+    logweft.install()
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"out": {"class": "logging.StreamHandler"}},
+        "root": {"level": "INFO", "handlers": ["out"]},
+    }
+    stop = threading.Event()
+    def work(number):
+        count = 0
+        while not stop.is_set():
+            logging.getLogger(f"shop.{number}.{count % 50}").info("x")
+            count += 1
+            stop.wait(0.0005)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        logging.config.dictConfig(config)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    logging.info("last")
+    """)
+    assert done.code == 0, done.err[-2000:]
+    assert done.lines[-1]["message"] == "last"
+
+
+def test_configuration_while_the_target_hangs() -> None:
+    """
+    Somebody's dictConfig returns in seconds although a target takes nothing, and no line after it
+    is lost.
+    """
+    done = run("""
+    import logging, logging.config, os, sys, threading, time, logweft
+    reader, writer = os.pipe()
+    logging.basicConfig(level="INFO", stream=os.fdopen(writer, "w"))
+    logweft.install()
+    for number in range(100):
+        logging.info("%d %s", number, "x" * 2000)  # more than the pipe holds
+    begun = time.monotonic()
+    logging.config.dictConfig({
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"out": {"class": "logging.StreamHandler"}},
+        "root": {"level": "INFO", "handlers": ["out"]},
+    })
+    assert time.monotonic() - begun < 8
+    received = []
+    def read():
+        while part := os.read(reader, 65536):
+            received.append(part)
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    assert logweft.flush(60)
+    logging.info("last")
+    """)
+    assert done.code == 0, done.err
+    assert [line["message"] for line in done.lines] == ["last"]
+
+
+def test_garbage_is_not_kept() -> None:
+    """Handlers that others' configurations throw away are let go, with their descriptors."""
+    done = run("""
+    import gc, logging, logging.config, os, weakref, logweft
+    logweft.install(capture=False)
+    config = {
+        "version": 1,
+        "handlers": {"out": {"class": "logging.FileHandler", "filename": "/dev/null"}},
+        "root": {"level": "INFO", "handlers": ["out"]},
+    }
+    def count():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+    logging.config.dictConfig(config)
+    logging.info("x")
+    logweft.flush(60)
+    old = weakref.ref(logging.root.handlers[0])
+    before = count()
+    for _ in range(20):
+        logging.config.dictConfig(config)
+        logging.info("x")
+    logweft.flush(60)
+    assert old() is None
+    assert count() <= before + 1, (before, count())
+    """)
+    assert done.code == 0, done.err
+
+
+def test_install_under_a_capturing_stderr() -> None:
+    """A stream without a file under it, such as a StringIO for sys.stderr, gets its lines too."""
+    stream = io.StringIO()
+    bare()
+    logging.root.addHandler(logging.StreamHandler(stream))
+    with logweft.install(capture=False) as installation:
+        logging.warning("x")
+        assert installation.flush(60)
+    assert [line["message"] for line in parse(stream.getvalue())] == ["x"]
+
+
+def test_threads_start_with_the_first_line() -> None:
+    """install() starts no thread, so that a program may fork before its first line."""
+    bare()
+    before = threading.active_count()
+    with logweft.install(capture=False, stream=io.StringIO()):
+        assert threading.active_count() == before

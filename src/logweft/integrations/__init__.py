@@ -57,6 +57,25 @@ REGISTRY: dict[str, Row] = {
     ),
 }
 
+REGISTRY |= {
+    "starlette": Row(
+        "_starlette",
+        ("starlette.applications",),
+        "starlette",
+        "0.40",
+        "inbound",
+        "Starlette and FastAPI: requests, websockets, the 500 response",
+    ),
+    "uvicorn": Row(
+        "_uvicorn",
+        ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"),
+        "uvicorn",
+        "0.30",
+        "inbound",
+        "any ASGI application it serves, its access line and its line of an uncaught exception",
+    ),
+}
+
 _LOG = logging.getLogger("logweft")
 
 

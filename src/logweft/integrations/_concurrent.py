@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from logweft._context import current
+
 from ._hop import Parcel, Task
 from ._patch import wrap
 

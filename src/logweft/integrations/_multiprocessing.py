@@ -17,6 +17,7 @@ from typing import Any
 
 import logweft
 from logweft._context import current, enter
+
 from ._hop import Parcel, Task
 from ._patch import wrap
 

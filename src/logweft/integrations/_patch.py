@@ -36,7 +36,9 @@ def wrap(module: ModuleType, path: str, wrapper: Wrapper) -> None:
     Args:
         module: the module of the target.
         path: where the function is: ``"Thread.start"``, ``"urlopen"``.
-        wrapper: must call ``wrapped`` exactly once and pass result and exception through.
+        wrapper: must call ``wrapped`` exactly once and pass result and exception through. For a
+            coroutine function it is a plain one that returns the coroutine, so that a call with
+            the wrong arguments fails at once, as it did: servers tell applications apart by that.
 
     Raises:
         AttributeError: *module* has no such function: another version.

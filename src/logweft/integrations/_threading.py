@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from logweft._context import NOTHING, current, enter
+
 from ._patch import wrap
 
 _ATTRIBUTE = "_logweft_context"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import logweft
+from programs import parse
 
 SECRET = "hunter2-correct-horse"
 
@@ -45,6 +46,21 @@ CASES: dict[str, Case] = {
     "capture names": (lambda: install(capture=["x", "main"]), ValueError, r"threads.* got 'x'$"),
     "capture int": (lambda: install(capture=7), TypeError, r"capture .*7"),  # type: ignore[arg-type]
     "capture nested": (lambda: install(capture=[[]]), TypeError, r"capture .*\[\]"),  # type: ignore[list-item]
+    "trust word": (lambda: install(trust="maybe"), ValueError, r"'always', 'never' .* got 'maybe'"),
+    "trust int": (lambda: install(trust=7), ValueError, r"trust must be .* got 7"),  # type: ignore[arg-type]
+    "trust network": (
+        lambda: install(trust=["10.0.0.0/99"]),
+        ValueError,
+        r"such as '10\.0\.0\.0/8'",
+    ),
+    "id_headers": (lambda: install(id_headers=7), TypeError, r"id_headers must be a list .*7"),  # type: ignore[arg-type]
+    "propagate_to": (
+        lambda: install(propagate_to=7),
+        TypeError,
+        r"propagate_to must be a list .*7",
+    ),  # type: ignore[arg-type]
+    "integrations name": (lambda: install(integrations="djnago"), ValueError, r"'djnago'; known: "),
+    "integrations int": (lambda: install(integrations=7), TypeError, r"integrations? .*7"),  # type: ignore[arg-type]
     "config text": (lambda: install("x.yaml"), TypeError, r"config must be a dictConfig mapping"),  # type: ignore[arg-type]
     "config version": (lambda: install({"version": 2}), ValueError, r"[Vv]ersion"),
     "keyword": (lambda: install(colour=True), TypeError, r"'colour'"),  # type: ignore[call-arg]
@@ -59,7 +75,11 @@ CASES: dict[str, Case] = {
     "datefmt": (lambda: Json(datefmt=7), TypeError, r"datefmt .*7"),  # type: ignore[arg-type]
     "prefix": (lambda: Json(prefix=7), TypeError, r"prefix .*7"),
     "line service": (lambda: Json(service=7), TypeError, r"service must be a str, got 7"),  # type: ignore[arg-type]
-    "line redact": (lambda: Json(redact="no"), TypeError, r"redact must be True or False, got 'no'"),  # type: ignore[arg-type]
+    "line redact": (
+        lambda: Json(redact="no"),
+        TypeError,
+        r"redact must be True or False, got 'no'",
+    ),  # type: ignore[arg-type]
     "max_line low": (lambda: Json(max_line=10), ValueError, r">= 1024 \(bytes\), got 10"),
     "max_line text": (lambda: Json(max_line="16k"), ValueError, r">= 1024 \(bytes\), got '16k'"),  # type: ignore[arg-type]
     "max_line bool": (lambda: Json(max_line=True), ValueError, r">= 1024 \(bytes\), got True"),
@@ -67,9 +87,13 @@ CASES: dict[str, Case] = {
     "encoder type": (lambda: Json(encoder=7), ValueError, r"encoder must be 'auto', .* got 7"),  # type: ignore[arg-type]
     "option name": (lambda: Json(colour=True), TypeError, r"'colour'"),
     "rename_fields": (lambda: Json(rename_fields="level"), TypeError, r"rename_fields .*'level'"),
-    "static_fields": (lambda: Json(static_fields=[1]), TypeError, r"static_fields .*\[1\]"),
+    "static_fields": (lambda: Json(static_fields=[1]), TypeError, r"static_fields .*(\[1\]|list)"),
     "defaults": (lambda: Json(defaults=7), TypeError, r"defaults .*7"),
-    "reserved_attrs": (lambda: Json(reserved_attrs="level"), TypeError, r"reserved_attrs .*'level'"),
+    "reserved_attrs": (
+        lambda: Json(reserved_attrs="level"),
+        TypeError,
+        r"reserved_attrs .*'level'",
+    ),
     "json_default": (lambda: Json(json_default=7), TypeError, r"json_default .*7"),
     "json_serializer": (lambda: Json(json_serializer=7), TypeError, r"json_serializer .*7"),
     # ConsoleFormatter
@@ -86,23 +110,48 @@ CASES: dict[str, Case] = {
         r"^target must be a logging\.Handler, got 'stdout'; in dictConfig write it inline: "
         r'"target": \{"class": "logging\.StreamHandler"\}$',
     ),
-    "target class": (lambda: Queue(logging.StreamHandler), TypeError, r"must be a logging\.Handler"),  # type: ignore[arg-type]
+    "target class": (
+        lambda: Queue(logging.StreamHandler),
+        TypeError,
+        r"must be a logging\.Handler",
+    ),  # type: ignore[arg-type]
     "targets handler": (lambda: Queue(targets=handler()), TypeError, r"targets must be a list of"),  # type: ignore[arg-type]
-    "targets text": (lambda: Queue(targets="out"), TypeError, r"targets must be a list of .* 'out'"),  # type: ignore[arg-type]
+    "targets text": (
+        lambda: Queue(targets="out"),
+        TypeError,
+        r"targets must be a list of .* 'out'",
+    ),  # type: ignore[arg-type]
     "targets of text": (lambda: Queue(targets=["out"]), TypeError, r"must be a logging\.Handler"),  # type: ignore[list-item]
-    "capacity 0": (lambda: Queue(handler(), capacity=0), ValueError, r"capacity must be >= 1, got 0"),
+    "capacity 0": (
+        lambda: Queue(handler(), capacity=0),
+        ValueError,
+        r"capacity must be >= 1, got 0",
+    ),
     "capacity text": (lambda: Queue(handler(), capacity="9"), TypeError, r"capacity .* got '9'"),  # type: ignore[arg-type]
     "capacity bool": (lambda: Queue(handler(), capacity=True), TypeError, r"capacity .* got True"),
     "bytes 0": (lambda: Queue(handler(), capacity_bytes=0), ValueError, r"capacity_bytes .* >= 1"),
-    "bytes float": (lambda: Queue(handler(), capacity_bytes=1e6), TypeError, r"capacity_bytes .*int"),  # type: ignore[arg-type]
+    "bytes float": (
+        lambda: Queue(handler(), capacity_bytes=1e6),
+        TypeError,
+        r"capacity_bytes .*int",
+    ),  # type: ignore[arg-type]
     "synchronous": (lambda: Queue(handler(), synchronous="no"), TypeError, r"synchronous .*'no'"),  # type: ignore[arg-type]
     "listener": (lambda: Queue(handler(), listener="x"), TypeError, r"listener .*'x'"),  # type: ignore[arg-type]
     # The rest
     "secret int": (lambda: register(7), TypeError, r"a secret must be a str, got int"),  # type: ignore[arg-type]
-    "secret short": (lambda: register("pw12345"), ValueError, r"at least 8 .* got 7; .* by its key"),
+    "secret short": (
+        lambda: register("pw12345"),
+        ValueError,
+        r"at least 8 .* got 7; .* by its key",
+    ),
     "logger name": (lambda: get(7), TypeError, r"name must be a str"),  # type: ignore[arg-type]
     "log level": (lambda: get("x").log("INFO", "m"), TypeError, r"level must be an int"),  # type: ignore[arg-type]
     "log extra": (lambda: get("x").error("m", extra=[1]), TypeError, r"mapping"),
+    "child environment": (
+        lambda: logweft.child_environment(7),  # type: ignore[arg-type]
+        TypeError,
+        r"environment must be .*7",
+    ),
     "bind position": (lambda: logweft.bind(7), TypeError, r"positional"),  # type: ignore[call-arg]
     "Context": (
         lambda: setattr(logweft.current(), "user", 7),
@@ -115,7 +164,7 @@ CASES: dict[str, Case] = {
 
 @pytest.mark.parametrize("what", CASES)
 def test_bad_input_is_refused_at_once_and_says_what_is_right(what: str) -> None:
-    """Wrong input of a public callable raises at once, naming the option, the rule and the value."""
+    """Wrong input of a public callable raises at once: the option, the rule and the value."""
     call, kind, words = CASES[what]
     with pytest.raises(kind) as caught:
         call()
@@ -123,7 +172,9 @@ def test_bad_input_is_refused_at_once_and_says_what_is_right(what: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("what", [what for what, case in CASES.items() if "install" in case[0].__code__.co_names])
+@pytest.mark.parametrize(
+    "what", [what for what, case in CASES.items() if "install" in case[0].__code__.co_names]
+)
 def test_nothing_is_installed_after_a_refusal(what: str) -> None:
     """After install() has raised, logging is as it was and install() can be called rightly."""
     before = (logging.root.handlers[:], logging.root.level, logging.Logger.makeRecord)
@@ -159,7 +210,7 @@ def test_the_capacity_of_the_queue_is_named_for_the_variable(
 ) -> None:
     """What LOGWEFT_QUEUE says when it is refused mentions that it may be a number of lines."""
     monkeypatch.setenv("LOGWEFT_QUEUE", "lots")
-    with pytest.raises(ValueError, match="LOGWEFT_QUEUE must be .*(lines|capacity).*'lots'"):
+    with pytest.raises(ValueError, match=r"LOGWEFT_QUEUE must be .*(lines|capacity).*'lots'"):
         logweft.install(stream=io.StringIO())
 
 
@@ -193,6 +244,7 @@ def test_no_error_holds_a_secret(what: str) -> None:
 
 VERBS: dict[str, Callable[[Any], object]] = {
     "adopt": logweft.adopt,
+    "inject": logweft.inject,
     "bind": lambda value: logweft.bind(field=value),
     "redact": logweft.redact,
 }
@@ -217,7 +269,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "empty text": lambda: "",
     "line end": lambda: "\n",
     "long text": lambda: "x" * 100_000,
-    "empty list": lambda: [],
+    "empty list": list,
     "mapping of an object": lambda: {"x": object()},
     "broken pairs": lambda: [("a",)],
     "hostile object": Hostile,
@@ -228,16 +280,31 @@ VALUES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("value", VALUES)
 def test_the_verbs_take_anything(verb: str, value: str) -> None:
-    """adopt, bind and redact raise nothing, whatever they are given."""
+    """The verbs adopt, inject and bind, and redact, raise nothing, whatever they are given."""
     result = VERBS[verb](VALUES[value]())
-    if verb != "redact":
+    if verb in ("adopt", "bind"):
         with result:  # type: ignore[attr-defined]
             assert logweft.current() is not None
 
 
 def test_an_id_that_is_none_is_replaced_and_appears_nowhere() -> None:
     """An invalid correlation ID is replaced by a new one, whatever is wrong with it."""
-    for bad in ("", " ", "a b", "a\n", "\na", "é", "a" * 129, "-a", "a\x00", "٣", b"\xff", 7, [], ()):
+    for bad in (
+        "",
+        " ",
+        "a b",
+        "a\n",
+        "\na",
+        "é",
+        "a" * 129,
+        "-a",
+        "a\x00",
+        "٣",
+        b"\xff",
+        7,
+        [],
+        (),
+    ):
         with logweft.adopt(bad) as context:  # type: ignore[arg-type]
             assert re.fullmatch("[0-9a-f]{32}", context.correlation_id or ""), bad
 
@@ -251,7 +318,7 @@ LOG_CALLS: dict[str, Callable[[logging.Logger], object]] = {
     "hostile argument": lambda log: log.error("%s", Hostile()),
     "hostile extra": lambda log: log.error("m", extra={"value": Hostile()}),
     "hostile message": lambda log: log.error(Hostile()),
-    "no exception": lambda log: log.error("m", exc_info=True),
+    "no exception": lambda log: log.error("m", exc_info=True),  # noqa: LOG014 - on purpose
     "not an exception": lambda log: log.error("m", exc_info=(1, 2, 3)),  # type: ignore[arg-type]
     "surrogate": lambda log: log.error("\ud800", extra={"\udfff": "\ud800"}),
 }
@@ -267,7 +334,8 @@ def test_a_log_call_with_bad_input_raises_nothing_and_gives_a_line(
     with logweft.install(stream=out) as installation:
         LOG_CALLS[what](logging.getLogger("app"))
         assert installation.flush()
-    assert len(out.getvalue().splitlines()) == 1
+    lines = parse(out.getvalue())
+    assert [line["logger"] for line in lines] == ["app"], lines
     assert capfd.readouterr().err == ""
 
 

@@ -1,4 +1,4 @@
-"""CPython's own tests of `logging`, with logweft's hooks in place: what the stdlib promises holds."""
+"""CPython's own tests of `logging`, with logweft's hooks active: what the stdlib promises holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from programs import clean_environment
 
 TIMEOUT_S = 110.0
@@ -43,13 +44,15 @@ with open(sys.argv[2], "w") as report:
 
 @pytest.mark.timeout(TIMEOUT_S + 10)
 def test_the_stdlibs_own_tests_pass_with_our_hooks_active(tmp_path: Path) -> None:
-    """`test.test_logging` fails nowhere with our hooks active that it does not fail without them."""
+    """With our hooks active no test of `test.test_logging` fails that passes without them."""
     try:
         found = importlib.util.find_spec("test.test_logging")
     except ModuleNotFoundError:
         found = None
     if found is None:
-        pytest.skip("this Python comes without the `test` package (python3-test, libpython3-testsuite)")
+        pytest.skip(
+            "this Python comes without the `test` package (python3-test, libpython3-testsuite)"
+        )
     runs = {}
     for mode in ("plain", "hooked"):
         directory = tmp_path / mode

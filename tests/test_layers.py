@@ -47,7 +47,11 @@ TABLE: dict[str, Row] = {
     "testing": Row((API, *ZERO, *ONE, "_install"), ("pytest",)),
     "integrations": Row(("integrations.*", "_context", "_trace")),
     "integrations._patch": Row(("_context", "_trace"), ("wrapt",)),
-    "integrations.*": Row(("integrations._patch", "_context", "_trace", "asgi", "wsgi")),
+    # What travels to another process: plain values, and the options to begin with there.
+    "integrations._hop": Row((API, "_context", "_trace", "_plain", "_install")),
+    "integrations.*": Row(
+        (API, *("integrations._patch", "integrations._hop"), "_context", "_trace", "asgi", "wsgi")
+    ),
     "cli": Row((API, "cli", "cli.*")),
     "cli.query": Row((API, "cli", "cli.*"), ("duckdb",)),
     "cli.*": Row((API, "cli", "cli.*")),
@@ -155,7 +159,7 @@ def test_imports_run_one_way() -> None:
 
 
 def test_only_one_module_knows_each_dependency() -> None:
-    """pythonjsonlogger is imported by `_formatter` and wrapt by `integrations/_patch` alone."""
+    """Only `_formatter` imports pythonjsonlogger, and only `integrations/_patch` imports wrapt."""
     users: dict[str, set[str]] = {"pythonjsonlogger": set(), "wrapt": set()}
     for path in FILES:
         for module, *_ in imports_of(path):

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from programs import Finished, clean_environment, parse
 
 DEADLINE_S = 40
@@ -260,7 +261,8 @@ def test_drops_are_reported_in_the_log_with_their_exact_number() -> None:
     reports = [line for line in lines if line["logger"] == "logweft"]
     assert reports and sum(line["dropped"] for line in reports) == dropped, reports
     assert all(line["level"] == "WARNING" for line in reports)
-    assert reports[0]["message"] == f"dropped {reports[0]['dropped']} lines: queue full (capacity 50)"
+    number = reports[0]["dropped"]
+    assert reports[0]["message"] == f"dropped {number} lines: queue full (capacity 50)"
     kept = [line for line in lines if line["logger"] == "app"]
     assert len(kept) + dropped == 501
     """
@@ -316,7 +318,14 @@ def test_a_reader_that_leaves_ends_nothing() -> None:
 # What fails in the listener
 
 
-FAILURES = ["ValueError", "OSError", "RecursionError", "SystemExit", "KeyboardInterrupt", "MemoryError"]
+FAILURES = [
+    "ValueError",
+    "OSError",
+    "RecursionError",
+    "SystemExit",
+    "KeyboardInterrupt",
+    "MemoryError",
+]
 
 
 @pytest.mark.parametrize("failure", [*FAILURES, "queue.Empty"])
@@ -575,7 +584,8 @@ def test_a_reused_descriptor_gets_none_of_our_bytes(tmp_path: Path) -> None:
 def test_a_rotating_file_rotates_with_all_lines_present(tmp_path: Path) -> None:
     """A RotatingFileHandler behind the queue rotates at its size, and no line is lost or torn."""
     program = """
-        handler = logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=20_000, backupCount=500)
+        handler = logging.handlers.RotatingFileHandler(
+            sys.argv[1], maxBytes=20_000, backupCount=500)
         log.addHandler(handler)
         log.propagate = False
         installation = logweft.install()

@@ -196,7 +196,7 @@ app = Starlette(routes=[Route("/hello/{name}", hello), Route("/broken", broken)]
 config = uvicorn.Config(app, host="127.0.0.1", port=0)  # its dictConfig runs here
 server = Server(config)
 socket = config.bind_socket()
-thread = threading.Thread(target=server.run, args=([socket],))
+thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
 thread.start()
 assert ready.wait(60)
 address = "http://127.0.0.1:%%d" %% socket.getsockname()[1]
@@ -714,6 +714,12 @@ def app(environ, start_response):
 """
 
 
+WHEN_READY = """
+def post_worker_init(worker):
+    worker.log.info("worker is ready")
+"""
+
+
 def gunicorn(folder: Path, *options: str) -> Finished:
     """Serve ten requests and a broken one with two workers, and stop."""
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", "127.0.0.1:0"]
@@ -722,7 +728,7 @@ def gunicorn(folder: Path, *options: str) -> Finished:
         command.remove("--no-control-socket")
     with serving([*command, "app:app"], folder, {}) as server:
         address = server.wait_for(r"Listening at: (http://127\.0\.0\.1:\d+)")[1]
-        server.wait_for("Booting worker with pid", times=2)
+        server.wait_for("worker is ready", times=2)
         for number in range(10):
             assert get(f"{address}/{number}") == "hello"
         with pytest.raises(urllib.error.HTTPError) as error:
@@ -756,7 +762,7 @@ def test_gunicorn(tmp_path: Path, preload: tuple[str, ...]) -> None:
     With install() in gunicorn.conf.py, master, workers, access log and application write JSON, each
     record once.
     """
-    (tmp_path / "gunicorn.conf.py").write_text("import logweft\nlogweft.install()\n")
+    (tmp_path / "gunicorn.conf.py").write_text(f"import logweft\nlogweft.install()\n{WHEN_READY}")
     (tmp_path / "app.py").write_text(GUNICORN_APP % "")
     done = gunicorn(tmp_path, *preload)
     assert done.code == 0, done.err
@@ -778,6 +784,7 @@ def test_gunicorn_installed_by_application(tmp_path: Path, preload: tuple[str, .
     With install() in the application's module, what comes after its import is JSON, each record
     once.
     """
+    (tmp_path / "gunicorn.conf.py").write_text(WHEN_READY)
     (tmp_path / "app.py").write_text(GUNICORN_APP % "import logweft\nlogweft.install()")
     done = gunicorn(tmp_path, *preload)
     assert done.code == 0, done.err
@@ -825,7 +832,7 @@ for number in range(5):
     add.delay(number, 1)
 fail.delay()
 stop.delay()
-app.worker_main(["worker", "--pool=solo", "--loglevel=INFO", "--without-gossip", "--without-mingle"])
+app.worker_main("worker --pool=solo --loglevel=INFO --without-gossip --without-mingle".split())
 log.info("after")
 sys.exit(7)
 """
@@ -851,7 +858,7 @@ def test_celery(hijack: bool) -> None:
     assert failed[0]["exception"]["message"] == "out of stock"
     identities = Counter((line["logger"], line["line"], line["message"]) for line in lines)
     repeated = {logger for (logger, _, _), times in identities.items() if times > 1}
-    assert repeated <= {"shop.tasks", "celery.redirected"}
+    assert repeated <= {"shop.tasks", "celery.redirected", "kombu.connection"}
 
 
 # The end of a program
@@ -988,6 +995,57 @@ def test_fork(env: dict[str, str]) -> None:
     assert parents == [f"parent {number}" for number in range(2001)]
     assert children == [f"child {number}" for number in range(1000)]
     assert len(told) == 3001
+
+
+def test_processes_share_a_pipe() -> None:
+    """Four processes that write to one pipe at once, as containers and pools do, tear no line."""
+    done = run(
+        """
+        import logging, os, sys, logweft
+        logweft.install()
+        children = []
+        for child in range(4):
+            pid = os.fork()
+            if pid == 0:
+                for number in range(3000):
+                    logging.info("%d of %d, %s", number, child, "x" * 100)
+                sys.exit(0)
+            children.append(pid)
+        for pid in children:
+            assert os.waitpid(pid, 0)[1] == 0
+        """,
+        python=("-W", "ignore"),
+    )
+    assert done.code == 0
+    told = Counter(message.partition(",")[0] for message in messages(done.lines))
+    assert told == Counter(f"{n} of {child}" for child in range(4) for n in range(3000))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_install_in_a_process_of_multiprocessing(tmp_path: Path, method: str) -> None:
+    """install() in a multiprocessing child, which ends without atexit, loses no line."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent("""
+        import logging, multiprocessing, sys
+
+        def work(number):
+            import logweft
+            logweft.install()
+            logging.info("child %d", number)
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context(sys.argv[1])
+            processes = [context.Process(target=work, args=(number,)) for number in range(3)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+                assert process.exitcode == 0
+        """)
+    )
+    done = run_command([sys.executable, "program.py", method], cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert sorted(messages(done.lines)) == [f"child {number}" for number in range(3)]
 
 
 def test_fork_from_many_threads(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SCHEMA = json.loads(Path(__file__).with_name("schema.json").read_text("utf-8"))
 
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-SYSTEM = set(SCHEMA["properties"]) - {"args"}
+SYSTEM = set(SCHEMA["properties"])
 
 Call = Callable[[logging.Logger], Any]
 
@@ -82,26 +82,13 @@ def long(log: logging.Logger) -> None:
 
 
 def from_wire(log: logging.Logger) -> None:
-    log.handle(
-        logging.makeLogRecord(
-            {
-                "name": None,
-                "msg": 5,
-                "levelname": None,
-                "levelno": 20,
-                "lineno": None,
-                "created": "?",
-            }
-        )
-    )
+    odd = {"name": None, "msg": 5, "levelname": None, "lineno": None, "created": "?"}
+    log.handle(logging.makeLogRecord({"levelno": 20, **odd}))
 
 
 def finished(log: logging.Logger) -> None:
-    log.handle(
-        logging.makeLogRecord(
-            {"levelname": "ERROR", "levelno": 40, "exc_text": "Traceback ...\nE: x"}
-        )
-    )
+    attributes = {"levelname": "ERROR", "levelno": 40, "exc_text": "Traceback ...\nE: x"}
+    log.handle(logging.makeLogRecord(attributes))
 
 
 class Broken(logweft.JsonFormatter):

@@ -1,6 +1,4 @@
-"""
-What install() takes over, what it leaves alone, and that it stays when others configure logging.
-"""
+"""What install() takes over and leaves alone; it stays when others configure logging."""
 
 from __future__ import annotations
 
@@ -208,9 +206,7 @@ def test_logger_filters_and_propagation_stay(tmp_path: Path) -> None:
 
 
 def test_rotation_goes_on(tmp_path: Path) -> None:
-    """
-    A RotatingFileHandler still rotates at its size, between lines, and keeps its number of files.
-    """
+    """A RotatingFileHandler still rotates at its size, between lines."""
     bare()
     handler = logging.handlers.RotatingFileHandler(
         tmp_path / "a.log", maxBytes=5000, backupCount=100
@@ -340,6 +336,7 @@ class Vendor(logging.Handler):
         self.seen: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep *record*."""
         self.seen.append(record)
 
 
@@ -593,9 +590,7 @@ def test_incremental_configuration() -> None:
 
 
 def test_configuration_that_fails() -> None:
-    """
-    Somebody's broken dictConfig raises to them as ever, and afterwards records are JSON lines.
-    """
+    """Somebody's broken dictConfig raises as ever, and afterwards records are JSON lines."""
     done = run("""
     import logging, logging.config, logweft
     logweft.install()

@@ -115,6 +115,35 @@ def test_uncaught_exception_group() -> None:
     assert [member["type"] for member in members] == ["ValueError", "KeyError"]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="3.11 shows exception groups by itself")
+def test_hook_of_the_backport_of_exception_groups() -> None:
+    """On 3.10 the excepthook that `exceptiongroup` sets (with anyio) is a default, and replaced."""
+    done = run("""
+    import exceptiongroup, sys
+    assert sys.excepthook is not sys.__excepthook__
+    import logweft
+    logweft.install()
+    raise ValueError("x")
+    """)
+    assert done.code == 1
+    assert [line["exception"]["message"] for line in done.lines] == ["x"]
+
+
+def test_hook_put_over_ours_after_uninstall() -> None:
+    """A hook put over ours that calls the one before gets Python's traceback after uninstall()."""
+    done = run("""
+    import sys, logweft
+    installation = logweft.install()
+    ours = sys.excepthook
+    sys.excepthook = lambda *args: ours(*args)
+    installation.uninstall()
+    raise ValueError("x")
+    """)
+    assert done.code == 1
+    assert done.err.startswith("Traceback (most recent call last):")
+    assert done.err.count("ValueError: x") == 1
+
+
 def test_uncaught_exception_without_secrets() -> None:
     """A secret in an uncaught exception's message or traceback is withheld."""
     done = run("""
@@ -160,9 +189,7 @@ def test_uncaught_exception_that_no_handler_would_show() -> None:
 
 @both_bufferings
 def test_uncaught_exception_in_a_thread(env: dict[str, str]) -> None:
-    """
-    An uncaught exception of a thread is one line that names the thread, and the program goes on.
-    """
+    """An uncaught exception of a thread is one line that names it, and the program goes on."""
     done = run(
         """
         import logging, threading, logweft
@@ -479,7 +506,8 @@ def test_foreign_hook_is_called(name: str) -> None:
 import sys, threading, warnings, logweft
 def foreign(*args, **kwargs):
     first = args[0]
-    print(len(args), getattr(first, "exc_value", None) or (args[1] if {name!r} == "main" else first))
+    told = args[1] if {name!r} == "main" else getattr(first, "exc_value", first)
+    print(len(args), told)
 {module}.{attribute} = foreign
 installation = logweft.install()
 {CAUSES[name]}

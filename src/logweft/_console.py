@@ -59,9 +59,9 @@ class ConsoleFormatter(JsonFormatter):
             lines += _split(tree.get("stack"))
         except Exception as error:  # noqa: BLE001 - a log call never raises; the line says why
             lines = [self._fallback(record, error)]
-        first, *rest = map(_clean, lines)
+        first, *rest = (_clean(part) for line in lines for part in line.split("\n"))
         if self._colors:
-            first = self._paint(first, record.levelname)
+            first = self._paint(first, str(record.levelname))
         return f"\n{CONTINUED}".join([first, *rest])
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:

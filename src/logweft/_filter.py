@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ._context import current, with_span
+from ._context import Context, current, with_span
 
 CONTEXT = "_logweft_context"
 """Where a record carries its Context: one private name, so that nobody's ``extra`` can clash."""
@@ -32,7 +32,7 @@ class ContextFilter(logging.Filter):
             Nothing.
         """
         attributes = record.__dict__
-        if CONTEXT not in attributes:
+        if type(attributes.get(CONTEXT)) is not Context:
             context = attributes[CONTEXT] = with_span(current())
             attributes.setdefault("correlation_id", context.correlation_id)
         return True

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import islice
 from types import TracebackType
@@ -18,7 +19,7 @@ from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
-from ._redact import MARKER, secret_arguments
+from ._redact import MARKER, hide_arguments
 from ._redact import redact as redact_value
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
@@ -57,6 +58,9 @@ _NAMED = re.compile(r"%\(([^()]{1,128})\)")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _ABSENT = object()
+
+# What a time raises that is NaN, or in a year no calendar has.
+_NO_TIME = (TypeError, ValueError, OverflowError, OSError)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -167,9 +171,16 @@ class JsonFormatter(_PythonJsonFormatter):
             self._tail = tuple(
                 name for name, data in twins if name not in self._head and data not in self._head
             )
-        self._system = frozenset({*self._head, *self._tail, *self.static_fields, ERROR, TRUNCATED})
+        # A name in fmt that neither we nor the record have is the user's to fill.
+        unset = () if fmt is None else own.keys() - self._own.keys()
+        known = {*HEAD, *TAIL, "args", *_RECORD}.difference(unset)
+        self._system = frozenset(
+            {name for name in (*self._head, *self._tail) if name in known}
+            | {*self.static_fields, ERROR, TRUNCATED}
+        )
+        self._written = self._system.union(map(self._get_rename, self._system))
         self._redact: Callable[[Any], Any] = redact_value if redact else _unchanged
-        self._hidden = secret_arguments if redact else _none_hidden
+        self._hidden = hide_arguments if redact else _hide_none
         self._max_line = max_line
         # With a serializer or an encoder of the user's own, python-json-logger's code is what runs.
         self._encode, self._float_literal = _encoder("json" if self._is_customised() else encoder)
@@ -209,11 +220,14 @@ class JsonFormatter(_PythonJsonFormatter):
     def _read(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the line as a tree of JSON's types, without secrets: ``{field: value}``."""
         fields: dict[str, Any] = {}
-        error = _set_message(record, fields)
+        error = self._set_message(record, fields)
         if error is not None and "args" not in self._system:
             fields["args"] = self._arguments(record)
         if "asctime" in self._required_fields:
-            record.asctime = self.formatTime(record, self.datefmt)
+            try:
+                record.asctime = self.formatTime(record, self.datefmt)
+            except _NO_TIME:
+                record.asctime = ""
         data: dict[Any, Any] = {}
         self.add_fields(data, record, fields)
         if error is not None:
@@ -250,10 +264,18 @@ class JsonFormatter(_PythonJsonFormatter):
                 log_data[self._get_rename(name)] = value
             elif not self._default_line:
                 log_data[self._get_rename(name)] = None  # asked for by name, so shown
-        for name, value in islice(self._users_fields(record, message_dict), MAX_ITEMS):
-            while name in self._system:
+        users = dict(self._users_fields(record, message_dict))
+        for key, value in islice(users.items(), MAX_ITEMS):
+            name = wanted = key if type(key) is str else Walk().key(key)
+            while name in self._written or (name is not key and name in users):
                 name = f"{name}_"
-            log_data[self._get_rename(name)] = value
+            # Of equal names the later wins, but one that had to move takes nobody's place.
+            if name is wanted:
+                log_data[self._get_rename(name)] = value
+            else:
+                put(log_data, name, value)
+        if len(users) > MAX_ITEMS:
+            log_data[self._get_rename(TRUNCATED)] = True
         for name in self._tail:
             value = self._read_system(name, record)
             if value is not _ABSENT:
@@ -262,7 +284,7 @@ class JsonFormatter(_PythonJsonFormatter):
             log_data[self._get_rename(name)] = value
         if self.timestamp and not self._default_line:
             name = self.timestamp if isinstance(self.timestamp, str) else "timestamp"
-            log_data[self._get_rename(name)] = datetime.fromtimestamp(record.created, timezone.utc)
+            log_data[self._get_rename(name)] = _moment(record)
         if self.rename_fields_keep_missing:
             for name in self.rename_fields.values():
                 log_data.setdefault(name, None)
@@ -272,12 +294,12 @@ class JsonFormatter(_PythonJsonFormatter):
     ) -> Iterator[tuple[Any, Any]]:
         """Yield what Context and call say, the more specific last: of equal names it wins."""
         attributes = record.__dict__
-        context = attributes.get(CONTEXT, NOTHING)
+        context = _context(record)
         yield from context.fields.items()
         if isinstance(record.args, Mapping) and isinstance(record.msg, str):
             arguments = self._arguments(record)
             for name in _NAMED.findall(record.msg):
-                if name in arguments:
+                with suppress(Exception):
                     yield name, arguments[name]
         yield from message_dict.items()
         for name, value in list(attributes.items()):
@@ -287,10 +309,33 @@ class JsonFormatter(_PythonJsonFormatter):
                 continue  # ContextFilter's, for plain text formats
             yield name, value
 
+    def _set_message(self, record: logging.LogRecord, fields: dict[str, Any]) -> str | None:
+        """
+        Set ``record.message``, as `logging.Formatter.format` does; a dict goes into *fields*.
+
+        Returns what went wrong, if the message could not be formatted.
+        """
+        if isinstance(record.msg, dict):
+            fields.update(dict.items(record.msg))
+            record.message = text(fields.pop("message", ""))
+            if record.args and "args" not in self._system:
+                fields.setdefault("args", record.args)
+            return None
+        try:
+            template = self._hidden(record.msg)[1] if record.args else None
+            if template is not None and type(record).getMessage is logging.LogRecord.getMessage:
+                record.message = text(template % record.args)
+            else:
+                record.message = text(type(record).getMessage(record))  # a factory's own way
+            return None
+        except Exception as error:  # noqa: BLE001 - "%d" of a str, a __str__ that raises
+            record.message = text(record.msg)
+            return f"{type_name(type(error))}: {text(error)}"
+
     def _arguments(self, record: logging.LogRecord) -> Any:
         """Return the record's arguments, without those that its message calls a secret."""
         args = record.args
-        marked = self._hidden(record.msg) if args and isinstance(record.msg, str) else ()
+        marked = self._hidden(record.msg)[0] if args else None
         if not marked:
             return args
         if isinstance(args, Mapping):
@@ -307,16 +352,18 @@ class JsonFormatter(_PythonJsonFormatter):
         if name in self._own:
             return self._own[name]
         reader = self._readers.get(name)
-        return record.__dict__.get(name, _ABSENT) if reader is None else reader(record)
+        if reader is not None:
+            return reader(record)
+        return _ABSENT if self._default_line else record.__dict__.get(name, _ABSENT)
 
     def _read_timestamp(self, record: logging.LogRecord) -> Any:
         if self.datefmt is not None:
-            return self.formatTime(record, self.datefmt)
-        try:
-            moment = datetime.fromtimestamp(record.created, timezone.utc)
-        except (TypeError, ValueError, OverflowError, OSError):
-            return None  # NaN, or a year no calendar has
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+            try:
+                return self.formatTime(record, self.datefmt)
+            except _NO_TIME:
+                return None
+        moment = _moment(record)
+        return None if moment is None else f"{moment.isoformat(timespec='microseconds')[:26]}Z"
 
     def _read_exception(self, record: logging.LogRecord) -> Any:
         info = record.exc_info
@@ -394,12 +441,22 @@ class JsonFormatter(_PythonJsonFormatter):
             line = self.jsonify_log_record(tree)
             if self._is_short(line):
                 return line
-        kept = {self._get_rename(name) for name in (*self._head, *self._tail, ERROR, TRUNCATED)}
-        tree = {name: value for name, value in tree.items() if name in kept}
+        sizes = {name: len(self.jsonify_log_record({name: value})) for name, value in tree.items()}
+        excess = len(line.encode()) + len(self.prefix) - self._max_line + 1
+        for name in sorted(sizes, key=sizes.__getitem__, reverse=True):
+            if excess <= 0:
+                break
+            if name not in self._written:
+                excess -= sizes[name] - 1
+                del tree[name]
         longest = 1024
+        ids = set(map(self._get_rename, _IDS))
         while not self._is_short(line := self.jsonify_log_record(tree)) and longest > 8:
             longest //= 2
-            tree = {name: cut(value, longest, 4) for name, value in tree.items()}
+            tree = {
+                name: value if name in ids else cut(value, longest, 4)
+                for name, value in tree.items()
+            }
         return line
 
     def _cut(self, name: str, value: Any, longest: int, most: int) -> Any:
@@ -431,9 +488,12 @@ class JsonFormatter(_PythonJsonFormatter):
             tree = {name: cut(value, 256, 4) for name, value in self._redact(tree).items()}
             return _UNSAFE.sub(_escape, json.dumps(tree, ensure_ascii=False, allow_nan=False))
         except Exception:  # noqa: BLE001 - nothing of the record can be trusted any more
-            return (
-                f'{{"timestamp":null,"level":"ERROR","message":"","{ERROR}":"unreadable record"}}'
-            )
+            return _UNREADABLE
+
+
+_UNREADABLE = json.dumps(
+    {"timestamp": None, "level": "", "logger": "", "message": "", ERROR: "unreadable record"}
+)
 
 
 def cut(value: Any, longest: int, most: int) -> Any:
@@ -448,10 +508,9 @@ def cut(value: Any, longest: int, most: int) -> Any:
         head = longest // 3
         return f"{value[:head]}[...{len(value) - longest}...]{value[head - longest :]}"
     if isinstance(value, dict):
-        members = {
-            cut(name, max(64, longest // 4), most): cut(member, longest, most)
-            for name, member in islice(value.items(), most)
-        }
+        members: dict[str, Any] = {}
+        for name, member in islice(value.items(), most):
+            put(members, cut(name, max(64, longest // 4), most), cut(member, longest, most))
         return members if len(value) <= most else {**members, "[truncated]": True}
     if isinstance(value, list):
         kept = [cut(member, longest, most) for member in value[:most]]
@@ -463,27 +522,20 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-def _none_hidden(template: str) -> frozenset[int | str]:
-    return frozenset()
+def _hide_none(template: object) -> tuple[frozenset[int | str], None]:
+    return frozenset(), None
 
 
-def _set_message(record: logging.LogRecord, fields: dict[str, Any]) -> str | None:
-    """
-    Set ``record.message``, as `logging.Formatter.format` does; a dict message goes into *fields*.
-
-    Returns what went wrong, if the message could not be formatted; its arguments are then a field.
-    """
-    if isinstance(record.msg, dict):
-        fields.update(dict.items(record.msg))
-        message = fields.pop("message", "")
-        record.message = message if isinstance(message, str) else text(message)
-        return None
+def _moment(record: logging.LogRecord) -> datetime | None:
     try:
-        record.message = text(record.getMessage())  # a record factory may have its own way
+        return datetime.fromtimestamp(record.created, timezone.utc)
+    except _NO_TIME:
         return None
-    except Exception as error:  # noqa: BLE001 - "%d" of a str, a __str__ that raises
-        record.message = text(record.msg)
-        return f"{type_name(type(error))}: {text(error)}"
+
+
+def _context(record: logging.LogRecord) -> Context:
+    context = record.__dict__.get(CONTEXT, NOTHING)
+    return context if type(context) is Context else NOTHING
 
 
 def _read_level(record: logging.LogRecord) -> Any:
@@ -499,21 +551,21 @@ def _read_message(record: logging.LogRecord) -> Any:
 
 
 def _read_correlation_id(record: logging.LogRecord) -> Any:
-    return record.__dict__.get(CONTEXT, NOTHING).correlation_id or _ABSENT
+    return _context(record).correlation_id or _ABSENT
 
 
 def _read_trace_id(record: logging.LogRecord) -> Any:
-    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    context = _context(record)
     return context.trace_id if context.shows_trace else _ABSENT
 
 
 def _read_span_id(record: logging.LogRecord) -> Any:
-    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    context = _context(record)
     return context.span_id if context.shows_trace else _ABSENT
 
 
 def _read_trace_flags(record: logging.LogRecord) -> Any:
-    context: Context = record.__dict__.get(CONTEXT, NOTHING)
+    context = _context(record)
     return f"{context.trace_flags:02x}" if context.shows_trace else _ABSENT
 
 

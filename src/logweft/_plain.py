@@ -131,7 +131,7 @@ class Walk:
             spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
     """
 
-    __slots__ = ("_default", "_float_literal", "_inside", "_left")
+    __slots__ = ("_default", "_float_literal", "_inside", "_left", "_text_left")
 
     def __init__(
         self,
@@ -142,6 +142,7 @@ class Walk:
         self._float_literal = float_literal
         self._inside: set[int] = set()
         self._left = MAX_NODES
+        self._text_left = 4 * MAX_TEXT
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -155,6 +156,10 @@ class Walk:
         self._left -= 1
         if convert is not None:
             value = convert(value)
+            if cls is str:
+                if len(value) > (left := max(self._text_left, 4096)):
+                    value = value[:left]
+                self._text_left -= len(value)
             if cls is float and self._float_literal is not None and type(value) is float:
                 digits = repr(value)
                 if "e" in digits:
@@ -189,11 +194,14 @@ class Walk:
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return bytes(value[:MAX_TEXT]).decode(errors="backslashreplace")
         if issubclass(cls, (set, frozenset)):
-            members = self._nested(value, self._list, lambda: cls.__iter__(value), depth)
-            # The order of strings in a set changes from run to run; of mixed types there is none.
-            with suppress(TypeError, AttributeError):
-                members.sort()
-            return members
+
+            def ordered() -> list[Any]:
+                members = list(islice(cls.__iter__(value), MAX_ITEMS + 1))
+                with suppress(Exception):
+                    members.sort()
+                return members
+
+            return self._nested(value, self._list, ordered, depth)
         if issubclass(cls, _SEQUENCES):
             return self._nested(value, self._list, lambda: cls.__iter__(value), depth)
         if issubclass(cls, BaseException):
@@ -329,12 +337,14 @@ def exception_fields(
             told["stack_trace"] = stack_trace(tb)
         notes = _quietly(lambda: getattr(exc, "__notes__", None))
         if isinstance(notes, (list, tuple)):
-            told["notes"] = [text(note) for note in notes[:MAX_ITEMS]]
+            base: Any = list if isinstance(notes, list) else tuple
+            told["notes"] = [text(note) for note in islice(base.__iter__(notes), MAX_ITEMS)]
         elif notes is not None:
             told["notes"] = [text(notes)]
         if depth >= MAX_DEPTH // 2:
             return told
-        cause, context = exc.__cause__, exc.__context__
+        cause = _quietly(lambda: exc.__cause__)
+        context = _quietly(lambda: exc.__context__)
         if cause is not None:
             linked, name = cause, "cause"
         elif context is not None and not exc.__suppress_context__:
@@ -344,12 +354,13 @@ def exception_fields(
         if linked is not None and id(linked) not in seen and len(seen) < limit:
             told[name] = tell(linked, linked.__traceback__, depth + 1)
         members = _quietly(lambda: getattr(exc, "exceptions", ()) if _is_group(exc) else ())
-        if members:
-            told["exceptions"] = [
-                tell(member, member.__traceback__, depth + 1)
-                for member in members[: limit - len(seen)]
-                if id(member) not in seen
-            ]
+        if isinstance(members, tuple) and members:
+            told["exceptions"] = []
+            for member in members:
+                if len(seen) >= limit:
+                    break
+                if id(member) not in seen and isinstance(member, BaseException):
+                    told["exceptions"].append(tell(member, member.__traceback__, depth + 1))
         return told
 
     if exc is None:

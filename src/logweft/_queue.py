@@ -817,7 +817,7 @@ class QueueHandler(logging.handlers.QueueHandler):
                 continue
             if target.shared:
                 seen = record.__dict__.setdefault(SEEN, {})
-                if seen.setdefault(target.destination, self) is not self:
+                if type(seen) is dict and seen.setdefault(target.destination, self) is not self:
                     continue
             prepared.append((target, *target.prepare(accepted)))
         return prepared

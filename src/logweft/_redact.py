@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ._plain import MAX_TEXT, put
+
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""
 
@@ -128,7 +130,7 @@ _RULES: tuple[_Rule, ...] = (
         re.compile(
             rf"(?P<head>(?<![A-Za-z0-9_.\-])[\"']?(?P<name>{_NAME}(?:{_KEYWORDS}))[\"']?"
             r"\s{0,4}(?:=|:(?!//))\s{0,4})"
-            r"(?P<value>\"[^\"\n]{1,4096}\"|'[^'\n]{1,4096}'|[^\s,;&\"'(){}<>\[\]]{1,4096})",
+            r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s,;&\"'(){}<>\[\]]+)",
             re.IGNORECASE,
         ),
         _assignment,
@@ -138,7 +140,8 @@ _RULES: tuple[_Rule, ...] = (
 _registered: tuple[str, ...] = ()
 _registering = threading.Lock()
 _verdicts: dict[str, bool] = {}
-_marked: dict[str, frozenset[int | str]] = {}
+_NONE_HIDDEN: tuple[frozenset[int | str], str | None] = (frozenset(), None)
+_hidden: dict[str, tuple[frozenset[int | str], str | None]] = {}
 _CONVERSION = re.compile(
     r"%(?:\((?P<name>[^()]{1,128})\))?[#0\- +]{0,5}[0-9*.]{0,16}[hlL]?(?P<type>[A-Za-z%])"
 )
@@ -190,34 +193,52 @@ def is_secret_name(name: str) -> bool:
     return verdict
 
 
-def secret_arguments(template: str) -> frozenset[int | str]:
+def hide_arguments(template: object) -> tuple[frozenset[int | str], str | None]:
     """
-    Return which arguments of a ``%`` template stand behind a secret's name.
+    Return which arguments of a ``%`` template are secrets, and the template that hides them.
 
-    ``"user=%s password=%s"`` gives ``{1}``, ``"token: %(value)s"`` gives ``{"value"}``: the text
-    around an argument says what it is, also where the argument is written by itself.
+    The text around an argument says what it is, also where that is written by itself, and where
+    the argument has spaces in it: ``"user=%s password=%s"`` gives ``{1}`` and
+    ``"user=%s password=%.0s[redacted]"``; ``"login %(token)s"`` gives ``{"token"}``.
+
+    Returns:
+        ``(positions and names, template)``; ``(frozenset(), None)`` if there are none.
 
     Raises:
         Nothing.
     """
-    marked = _marked.get(template)
-    if marked is None:
+    if type(template) is not str:
+        return _NONE_HIDDEN
+    hidden = _hidden.get(template)
+    if hidden is None:
         found: set[int | str] = set()
+        parts: list[str] = []
         position = end = 0
         for match in _CONVERSION.finditer(template):
             if match["type"] == "%":
                 continue
+            name = match["name"]
             label = _LABEL.search(template[max(end, match.start() - 128) : match.start()])
-            if label is not None and is_secret_name(label[1]):
-                found.add(match["name"] or position)
-            position += 1
+            is_secret = (label is not None and is_secret_name(label[1])) or (
+                name is not None and is_secret_name(name)
+            )
+            if is_secret and "*" not in match[0]:  # a width of its own is another argument
+                found.add(name or position)
+                # Takes the argument and writes none of it.
+                conversion = f"%({name}).0s" if name else "%.0s"
+                parts += template[end : match.start()], conversion, MARKER
+            else:
+                parts.append(template[end : match.end()])
             end = match.end()
-        marked = frozenset(found)
-        if len(_marked) >= _MAX_VERDICTS:
-            _marked.clear()
+            position += 1
+        hidden = _NONE_HIDDEN
+        if found:
+            hidden = frozenset(found), "".join(parts) + template[end:]
+        if len(_hidden) >= _MAX_VERDICTS:
+            _hidden.clear()
         if len(template) <= 1024:  # a longer one is no template but a text, and not seen again
-            _marked[template] = marked
-    return marked
+            _hidden[template] = hidden
+    return hidden
 
 
 def redact_text(text: str) -> str:
@@ -231,6 +252,9 @@ def redact_text(text: str) -> str:
             if literal in lowered:
                 text = pattern.sub(replacement, text)
                 break
+    if len(lowered) >= MAX_TEXT:
+        # Its end was cut off before it came here, perhaps within a secret.
+        text = text[: -max(512, *map(len, _registered), 512)]
     return text
 
 
@@ -255,12 +279,12 @@ def redact(value: Any) -> Any:
     if cls is str:
         return redact_text(value)
     if cls is dict:
-        return {
-            key: MARKER
-            if member is not None and type(member) is not bool and is_secret_name(key)
-            else redact(member)
-            for key, member in value.items()
-        }
+        members: dict[str, Any] = {}
+        for key, member in value.items():
+            secret = member is not None and type(member) is not bool and is_secret_name(key)
+            name = key if key.isidentifier() and not _registered else redact_text(key)
+            put(members, name, MARKER if secret else redact(member))
+        return members
     if cls is list:
         return [redact(member) for member in value]
     return value

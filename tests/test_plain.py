@@ -222,8 +222,10 @@ def test_a_text_is_made_encodable(value: str, expected: str) -> None:
 
 
 def test_a_text_has_a_longest_length() -> None:
-    """A text far above any budget is cut before anything looks at it."""
-    assert len(scrub("x" * (MAX_TEXT + 1))) == MAX_TEXT
+    """A text far above any budget is cut before anything looks at it, and not within a word."""
+    assert scrub("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert len(scrub("x" * (MAX_TEXT + 1))) == MAX_TEXT - 512
+    assert scrub("a " + "x " * (MAX_TEXT // 2)).endswith("x")
     assert len(plain(b"x" * (MAX_TEXT + 1))) == MAX_TEXT
 
 

@@ -25,6 +25,11 @@ MAX_NODES = 20_000
 MAX_TEXT = 1 << 20
 """Characters kept of one string (characters), far above any line budget."""
 
+MAX_TEXT_TOTAL = 4 * MAX_TEXT
+"""Characters kept of one record (characters); after that each string keeps `_MIN_TEXT`."""
+
+_MIN_TEXT = 4096
+
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 """What every JSON reader's integer holds. RFC 8259 section 6 leaves the range to the reader."""
 
@@ -57,7 +62,7 @@ def scrub(text: str) -> str:
     """
     text = str.__str__(text)  # not the subclass's own idea of its value
     if len(text) > MAX_TEXT:
-        text = text[:MAX_TEXT]
+        text = _begin_of(text, MAX_TEXT)
     if text.isascii():
         return text
     try:
@@ -65,6 +70,13 @@ def scrub(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode(errors="backslashreplace").decode()
     return text
+
+
+def _begin_of(text: str, size: int) -> str:
+    """Return at most *size* characters; not the first half of a word, which may be a secret's."""
+    begin = text[:size]
+    space = begin.rfind(" ", size - 512)
+    return begin[: space if space > 0 else -512]
 
 
 def text(value: object) -> str:
@@ -142,7 +154,7 @@ class Walk:
         self._float_literal = float_literal
         self._inside: set[int] = set()
         self._left = MAX_NODES
-        self._text_left = 4 * MAX_TEXT
+        self._text_left = MAX_TEXT_TOTAL
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -157,8 +169,8 @@ class Walk:
         if convert is not None:
             value = convert(value)
             if cls is str:
-                if len(value) > (left := max(self._text_left, 4096)):
-                    value = value[:left]
+                if len(value) > (left := max(self._text_left, _MIN_TEXT)):
+                    value = _begin_of(value, left)
                 self._text_left -= len(value)
             if cls is float and self._float_literal is not None and type(value) is float:
                 digits = repr(value)

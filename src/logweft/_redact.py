@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ._plain import MAX_TEXT, put
+from ._plain import put
 
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""
@@ -252,9 +252,6 @@ def redact_text(text: str) -> str:
             if literal in lowered:
                 text = pattern.sub(replacement, text)
                 break
-    if len(lowered) >= MAX_TEXT:
-        # Its end was cut off before it came here, perhaps within a secret.
-        text = text[: -max(512, *map(len, _registered), 512)]
     return text
 
 

@@ -1007,7 +1007,7 @@ def test_processes_share_a_pipe() -> None:
         for child in range(4):
             pid = os.fork()
             if pid == 0:
-                for number in range(3000):
+                for number in range(10_000):
                     logging.info("%d of %d, %s", number, child, "x" * 100)
                 sys.exit(0)
             children.append(pid)
@@ -1018,7 +1018,7 @@ def test_processes_share_a_pipe() -> None:
     )
     assert done.code == 0
     told = Counter(message.partition(",")[0] for message in messages(done.lines))
-    assert told == Counter(f"{n} of {child}" for child in range(4) for n in range(3000))
+    assert told == Counter(f"{n} of {child}" for child in range(4) for n in range(10_000))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

@@ -101,8 +101,7 @@ class Context:
         # The fields' names only: their values may be secrets.
         return f"Context(correlation_id={self.correlation_id!r}, fields={list(self.fields)!r})"
 
-    def replace(self, **changes: Any) -> Context:
-        """Return a Context that differs in *changes*."""
+    def _replace(self, **changes: Any) -> Context:
         return Context(**{name: getattr(self, name) for name in self.__slots__} | changes)
 
 
@@ -208,7 +207,7 @@ def bind(**fields: Any) -> Scope:
         Nothing.
     """
     context = _current.get()
-    return Scope(context.replace(fields=MappingProxyType({**context.fields, **fields})))
+    return Scope(context._replace(fields=MappingProxyType({**context.fields, **fields})))
 
 
 def adopt(incoming: object = None, *, peer: str | None = None) -> Scope:
@@ -382,7 +381,7 @@ def with_span(context: Context) -> Context:
         if not span.is_valid:
             return context
         trace_id = f"{span.trace_id:032x}"
-        return context.replace(
+        return context._replace(
             correlation_id=context.correlation_id or trace_id,
             trace_id=trace_id,
             span_id=f"{span.span_id:016x}",

@@ -255,6 +255,9 @@ class JsonFormatter(_PythonJsonFormatter):
             log_data: ``{}``, filled here.
             record: the record, its ``message`` set.
             message_dict: the fields of a call such as ``log.info({"order": 7})``.
+
+        Raises:
+            Exception: what a reader of the user's own raises; `format` makes a line of it.
         """
         for name, value in self.defaults.items():
             log_data[self._get_rename(name)] = value

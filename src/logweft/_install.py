@@ -90,13 +90,13 @@ def _from_environment(name: str) -> Any:
             return int(text)
         if name == "capture":
             return _split(text)
-        raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0, got {text!r}")
+        raise ValueError(f"must be 1 or 0, got {text!r}")
     if name in ("integrations", "trust", "id_headers", "propagate_to"):
         words = _split(text)
         return words[0] if words in (["auto"], ["none"], ["always"], ["never"]) else words
     if name == "stream":
         if text not in ("stdout", "stderr"):
-            raise ValueError(f"LOGWEFT_STREAM must be 'stdout' or 'stderr', got {text!r}")
+            raise ValueError(f"must be 'stdout' or 'stderr', got {text!r}")
         return getattr(sys, text)
     return text
 
@@ -105,22 +105,32 @@ def _split(text: str) -> list[str]:
     return [word.strip() for word in text.split(",")]
 
 
-def _level(value: Any) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+def _level(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
-        number = logging.getLevelName(int(value) if value.isdecimal() else value.upper())
+        number = int(value) if value.isdecimal() else logging.getLevelName(value.upper())
         if isinstance(number, int):
             return number
-        if value.isdecimal():
-            return int(value)
     raise ValueError(
         f"level must be the name of a level ('DEBUG', 'INFO', ...) or an int, got {value!r}"
     )
 
 
+def _format(name: str, value: Any) -> str:
+    if value in FORMATS:
+        return str(value)
+    raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {value!r}")
+
+
+def _stream(name: str, value: Any) -> Any:
+    if callable(getattr(value, "write", None)):
+        return value
+    raise TypeError(f"stream must have a write() method, got {value!r}")
+
+
 def _text(name: str, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value or None
     raise TypeError(f"{name} must be a str, got {value!r}")
 
@@ -131,73 +141,74 @@ def _flag(name: str, value: Any) -> bool:
     raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
-def _captures(value: Any) -> frozenset[str]:
+def _queue(name: str, value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"queue must be True, False or a capacity in lines, got {value!r}")
+    if value < 0:
+        raise ValueError(f"queue must be True, False or a capacity >= 1 in lines, got {value}")
+    return value
+
+
+def _captures(name: str, value: Any) -> frozenset[str]:
     if isinstance(value, bool):
         return frozenset(CAPTURES if value else ())
-    names = frozenset([value] if isinstance(value, str) else value)
-    unknown = sorted(map(repr, names - {*CAPTURES}))
+    names = _words(name, value)
+    unknown = sorted({repr(word) for word in names if word not in CAPTURES})
     if unknown:
         raise ValueError(f"capture knows {', '.join(CAPTURES)}; got {', '.join(unknown)}")
-    return names
+    return frozenset(names)
 
 
-def _policy(trust: Any, id_headers: Any, propagate_to: Any) -> Policy:
-    if trust not in ("always", "never"):
-        try:
-            networks = [trust] if isinstance(trust, str) else list(trust)
-            trust = tuple(ipaddress.ip_network(network) for network in networks)
-        except (TypeError, ValueError):
-            raise ValueError(
-                "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
-                f"got {trust!r}"
-            ) from None
-    return Policy(
-        trust,
-        tuple(name.lower() for name in _words("id_headers", id_headers) or ORDER),
-        _words("propagate_to", propagate_to),
-    )
+def _trust(name: str, value: Any) -> Any:
+    if value in ("always", "never"):
+        return value
+    try:
+        return tuple(map(ipaddress.ip_network, _words(name, value)))
+    except (TypeError, ValueError):
+        raise ValueError(
+            "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
+            f"got {value!r}"
+        ) from None
 
 
-def _words(name: str, value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    words = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(word, str) for word in words):
-        raise TypeError(f"{name} must be a list of str, got {value!r}")
-    return words
+def _words(name: str, value: Any) -> tuple[str, ...]:
+    words = (value,) if isinstance(value, str) else value
+    if isinstance(words, Iterable):
+        words = tuple(words)
+        if all(isinstance(word, str) for word in words):
+            return words
+    raise TypeError(f"{name} must be a list of str, got {value!r}")
 
 
 def _resolve(given: Mapping[str, Any]) -> _Options:
     """Return the options: code beats environment beats default."""
 
-    def value(name: str, default: Any = None) -> Any:
-        told = given[name] if given[name] is not None else _from_environment(name)
-        return default if told is None else told
+    def option(name: str, default: Any, check: Callable[[str, Any], Any]) -> Any:
+        if given[name] is not None:
+            return check(name, given[name])
+        try:
+            told = _from_environment(name)
+            return default if told is None else check(name, told)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"LOGWEFT_{name.upper()}: {error}") from None
 
-    format = value("format", "auto")
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {format!r}")
-    stream = value("stream")
-    if stream is not None and not callable(getattr(stream, "write", None)):
-        raise TypeError(f"stream must have a write() method, got {stream!r}")
-    queue = value("queue", True)
-    if not isinstance(queue, int):
-        raise TypeError(f"queue must be True, False or a capacity in lines, got {queue!r}")
-    if queue < 0:
-        raise ValueError(f"queue must be True, False or a capacity >= 1 in lines, got {queue}")
     return _Options(
-        level=_level(value("level")),
-        format=format,
-        stream=stream,
-        service=_text("service", value("service")),
-        version=_text("version", value("version")),
-        environment=_text("environment", value("environment")),
-        redact=_flag("redact", value("redact", True)),
-        queue=queue,
-        capture=_captures(value("capture", True)),
-        sticky=_flag("sticky", value("sticky", True)),
-        integrations=select(value("integrations", "auto")),
-        policy=_policy(value("trust", "always"), value("id_headers"), value("propagate_to")),
+        level=option("level", None, _level),
+        format=option("format", "auto", _format),
+        stream=option("stream", None, _stream),
+        service=option("service", None, _text),
+        version=option("version", None, _text),
+        environment=option("environment", None, _text),
+        redact=option("redact", True, _flag),
+        queue=option("queue", True, _queue),
+        capture=option("capture", frozenset(CAPTURES), _captures),
+        sticky=option("sticky", True, _flag),
+        integrations=option("integrations", select("auto"), lambda name, value: select(value)),
+        policy=Policy(
+            option("trust", "always", _trust),
+            tuple(name.lower() for name in option("id_headers", ORDER, _words)),
+            option("propagate_to", None, _words),
+        ),
     )
 
 
@@ -285,6 +296,14 @@ def _loggers() -> Iterator[logging.Logger]:
             yield logger
 
 
+def _registers() -> Iterator[Any]:
+    """Yield where logging keeps its handlers, by name and for the exit; dictConfig empties both."""
+    for name in ("_handlers", "_handlerList"):
+        register = getattr(logging, name, None)
+        if register is not None:
+            yield register
+
+
 class Installation:
     """
     What `install` did, and the way to undo it. Also a context manager: ``with install(): ...``.
@@ -302,6 +321,7 @@ class Installation:
         self._taken: dict[int, _Taken] = {}
         self._hooks: list[_Hook] = []
         self._before: list[_LoggerState] = []
+        self._registers: list[tuple[Any, Any]] = []
         self._root_level: tuple[int, int] | None = None
         self._policy_before: Policy | None = None
         self._base: Scope | None = None
@@ -325,11 +345,12 @@ class Installation:
 
     # Taking over
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Take over what is there and hook in; on an error, nothing is left of it."""
         try:
             if self._config is not None:
                 self._before = [_LoggerState.of(logger) for logger in _loggers()]
+                self._registers = [(register, register.copy()) for register in _registers()]
             bare = not logging.root.handlers
             self._hook_logging()
             if self._config is not None:
@@ -342,7 +363,7 @@ class Installation:
             if current() is NOTHING and "TRACEPARENT" in os.environ:
                 self._base = adopt(dict(os.environ))
         except BaseException:
-            self.stop()
+            self._stop()
             raise
 
     def _set_level(self, bare: bool) -> None:
@@ -476,6 +497,7 @@ class Installation:
         for logger in silenced:
             logger.disabled = False
         self._take_over()
+        silenced = [logger for logger in silenced if logger.name not in ("logweft", "py.warnings")]
         if silenced:
             names = ", ".join(sorted(logger.name for logger in silenced)[:10])
             more = f" and {len(silenced) - 10} more" if len(silenced) > 10 else ""
@@ -540,7 +562,7 @@ class Installation:
         thread = threading.get_ident()
         if not self._active or thread in self._telling or sys.is_finalizing():
             return False
-        if not (logger.isEnabledFor(logging.CRITICAL) and logger.hasHandlers()):
+        if not (logger.isEnabledFor(logging.CRITICAL) and _is_heard(logger)):
             return False
         self._telling.add(thread)
         try:
@@ -640,9 +662,9 @@ class Installation:
         with _installing:
             if _installed is self:
                 _installed = None
-            self.stop()
+            self._stop()
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """Undo everything, in reverse."""
         if not self._active:
             return
@@ -663,6 +685,9 @@ class Installation:
             logging.root.setLevel(self._root_level[0])
         for state in self._before:
             state.restore()
+        for register, content in self._registers:
+            register.clear()
+            getattr(register, "extend" if isinstance(register, list) else "update")(content)
         self._listener.close()
 
     def __enter__(self) -> Installation:
@@ -704,6 +729,16 @@ def _is_log_call() -> bool:
         if frame.f_back is None:
             break
         frame = frame.f_back
+    return False
+
+
+def _is_heard(logger: logging.Logger) -> bool:
+    """Say whether a handler would take a CRITICAL record of *logger*."""
+    each: logging.Logger | None = logger
+    while each is not None:
+        if any(handler.level <= logging.CRITICAL for handler in each.handlers):
+            return True
+        each = each.parent if each.propagate else None
     return False
 
 
@@ -806,7 +841,7 @@ def install(
             caller = sys._getframe(1)
             where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
             installation = Installation(options, config, where)
-            installation.start()
+            installation._start()
             _installed = installation
         elif (_installed._options, _installed._config) != (options, config):
             raise RuntimeError(

@@ -92,6 +92,7 @@ class Target:
         self.handler = handler
         self.destination: object = None
         self.shared = False
+        self.lane: Target = self
         self.batch_bytes = _BATCH_BYTES
         self.formatter: Callable[[], logging.Formatter] = JsonFormatter
         self.forget()
@@ -406,12 +407,17 @@ class Listener:
         for other in self.targets:
             if other.destination == target.destination:
                 other.shared = target.shared = True
+                if type(other) is type(target):
+                    target.lane = other.lane  # so that their lines stay in order
         self.targets.append(target)
 
     def remove(self, target: Target) -> None:
         """Cease to serve *target* and give its handler back."""
         if target in self.targets:
             self.targets.remove(target)
+            for other in self.targets:
+                if other.lane is target:
+                    other.lane = other
             target.release()
 
     # Where the log call is
@@ -423,6 +429,7 @@ class Listener:
         Raises:
             Nothing. Waits at most `WAIT_S` for room, and not again until a target moves.
         """
+        target = target.lane
         nested = self._thread_id is not None and self._thread_id == threading.get_ident()
         item = _Item(payload, size, level, nested)
         with self._lock:
@@ -809,7 +816,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         return verdict
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
-        """Return ``[(target, payload, size), ...]`` for every target that accepts *record*."""
+        """
+        Return ``[(target, payload, size), ...]`` for every target that accepts *record*.
+
+        Raises:
+            Exception: what a formatter or filter of the user's own raises.
+        """
         prepared = []
         for target in self.targets:
             accepted = target.accept(record)
@@ -823,7 +835,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         return prepared
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue *record* for every target."""
+        """
+        Queue *record* for every target.
+
+        Raises:
+            Nothing that is an Exception.
+        """
         try:
             for target, payload, size in self.prepare(record):
                 self.queue.put(target, payload, size, record.levelno)
@@ -831,7 +848,12 @@ class QueueHandler(logging.handlers.QueueHandler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Count the exception; the stdlib's own prints message and arguments as they are."""
+        """
+        Count the exception; the stdlib's own prints message and arguments as they are.
+
+        Raises:
+            Nothing.
+        """
         error = sys.exc_info()[1]
         if error is not None:
             self.queue.note_error(error)
@@ -842,20 +864,38 @@ class QueueHandler(logging.handlers.QueueHandler):
 
         Args:
             timeout: longest wait (seconds).
+
+        Raises:
+            Nothing.
         """
         return self.queue.flush(timeout)
 
     def close(self) -> None:
-        """Flush; the handler goes on working, since others' dictConfig() closes every handler."""
+        """
+        Flush; the handler goes on working, since others' dictConfig() closes every handler.
+
+        Raises:
+            Nothing.
+        """
         self.queue.close()
         logging.Handler.close(self)
 
     def stats(self) -> Stats:
-        """Return what became of the lines so far."""
+        """
+        Return what became of the lines so far.
+
+        Raises:
+            Nothing.
+        """
         return self.queue.stats()
 
     def detach(self) -> None:
-        """Flush, and give the targets' handlers back as they were."""
+        """
+        Flush, and give the targets' handlers back as they were.
+
+        Raises:
+            Nothing.
+        """
         self.queue.flush()
         for target in self.targets:
             self.queue.remove(target)

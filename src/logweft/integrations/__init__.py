@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import logging
 import re
 from collections.abc import Iterable
@@ -119,7 +118,9 @@ def _apply(name: str, module: ModuleType) -> None:
     row = REGISTRY[name]
     try:
         if row.minimum:
-            found = importlib.metadata.version(row.package)
+            from importlib.metadata import version  # heavy, and most programs never come here
+
+            found = version(row.package)
             if _numbers(found) < _numbers(row.minimum):
                 _LOG.warning(
                     "integration %r is off: needs %s >= %s, found %s",

@@ -19,7 +19,11 @@ def pristine_logging() -> Iterator[None]:
     """Give each test the logging of a fresh interpreter, and fail one that leaves hooks behind."""
     root = logging.root
     handlers, level = root.handlers[:], root.level
-    known = set(root.manager.loggerDict)
+    before = {
+        name: (logger.handlers[:], logger.filters[:], logger.level, logger.propagate)
+        for name, logger in root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger)
+    }
     disabled = root.manager.disable
     hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning)
     methods = (logging.Logger.addHandler, logging.Logger.makeRecord)
@@ -28,13 +32,12 @@ def pristine_logging() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.disable(disabled)
-    for name in set(root.manager.loggerDict) - known:
-        logger = root.manager.loggerDict[name]
+    for name, logger in root.manager.loggerDict.items():
         if isinstance(logger, logging.Logger):
-            logger.handlers[:] = []
-            logger.filters[:] = []
-            logger.setLevel(logging.NOTSET)
-            logger.propagate, logger.disabled = True, False
+            state = before.get(name, ([], [], logging.NOTSET, True))
+            logger.handlers[:], logger.filters[:], _, logger.propagate = state
+            logger.setLevel(state[2])
+            logger.disabled = False
     assert methods == (logging.Logger.addHandler, logging.Logger.makeRecord)
     assert hooks[0] is sys.excepthook
     assert hooks[2] is threading.excepthook

@@ -104,5 +104,13 @@ def run_command(
 
 def clean_environment() -> dict[str, str]:
     """Return this process's environment without what would change how a test program logs."""
-    unwanted = ("LOGWEFT_", "PYTHONUNBUFFERED", "DD_", "OTEL_", "K_SERVICE", "NO_COLOR", "FORCE_COLOR")
+    unwanted = (
+        "LOGWEFT_",
+        "PYTHONUNBUFFERED",
+        "DD_",
+        "OTEL_",
+        "K_SERVICE",
+        "NO_COLOR",
+        "FORCE_COLOR",
+    )
     return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}

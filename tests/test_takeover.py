@@ -540,7 +540,7 @@ def test_stays_installed(tmp_path: Path, kind: str, imported_before: bool) -> No
     else:
         assert len(told) == 1
         assert told[0]["level"] == "WARNING"
-        assert "early" in told[0]["message"]
+        assert "early" in told[0]["loggers"]
 
 
 @pytest.mark.parametrize("kind", RECONFIGURATIONS)

@@ -326,6 +326,8 @@ class Installation:
         self._policy_before: Policy | None = None
         self._base: Scope | None = None
         self._telling: set[int] = set()
+        self._silenced: set[str] = set()
+        self._configuring = 0
         self._lock = threading.RLock()
         queue = options.queue
         self._listener = Listener(
@@ -393,6 +395,16 @@ class Installation:
                 self._take(self._stand_in)
             if self._stand_in not in root.handlers:
                 root.handlers.append(self._stand_in)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give back the handlers that a configuration has thrown away."""
+        used = {id(handler) for logger in _loggers() for handler in logger.handlers}
+        with self._lock:
+            for key, taken in list(self._taken.items()):
+                if key not in used and taken.handler is not self._stand_in:
+                    self._restore(self._taken.pop(key))
+                    taken.front.retire()  # its lines are still written; logging's lock may be held
 
     def _writes(self, handler: logging.Handler) -> bool:
         """Say whether *handler* writes lines somewhere; pytest's or Sentry's memory is none."""
@@ -429,9 +441,9 @@ class Installation:
             return ConsoleFormatter(colors=wants_colors(stream), **self._line_options())
         return self._json
 
-    def _give_back(self, taken: _Taken) -> None:
+    @staticmethod
+    def _restore(taken: _Taken) -> None:
         vars(taken.handler).pop("handle", None)
-        taken.front.detach()
         if taken.handler.formatter is taken.ours:
             taken.handler.formatter = taken.before
 
@@ -456,10 +468,12 @@ class Installation:
             installation._follow(lambda: installation._arrived(self, hdlr))
 
         def configured(self: logging.config.DictConfigurator) -> None:
+            installation._configuring += 1
             try:
                 configure(self)
             finally:
-                installation._follow(installation._take_over)
+                installation._configuring -= 1
+                installation._follow(installation._configured)
 
         def silenced(existing: Any, child_loggers: Any, disable_existing: Any) -> None:
             assert silence is not None
@@ -492,20 +506,24 @@ class Installation:
             logging.root.handlers.remove(self._stand_in)
 
     def _enable(self, loggers: Iterable[logging.Logger]) -> None:
-        """Enable what a configuration has just disabled, and say so."""
-        silenced = [logger for logger in loggers if logger.disabled]
-        for logger in silenced:
-            logger.disabled = False
+        """Enable what a configuration has just disabled."""
+        for logger in loggers:
+            if logger.disabled:
+                logger.disabled = False
+                self._silenced.add(logger.name)
+        if not self._configuring:  # fileConfig is done here; dictConfig has the root logger to do
+            self._configured()
+
+    def _configured(self) -> None:
+        """Take over what a configuration has left, and say which loggers it had disabled."""
         self._take_over()
-        silenced = [logger for logger in silenced if logger.name not in ("logweft", "py.warnings")]
-        if silenced:
-            names = ", ".join(sorted(logger.name for logger in silenced)[:10])
-            more = f" and {len(silenced) - 10} more" if len(silenced) > 10 else ""
+        names = sorted(self._silenced - {"logweft", "py.warnings"})
+        self._silenced.clear()
+        if names:
             logging.getLogger("logweft").warning(
-                "re-enabled %d loggers that a logging configuration had disabled: %s%s",
-                len(silenced),
-                names,
-                more,
+                "re-enabled %d loggers that a logging configuration had disabled",
+                len(names),
+                extra={"loggers": names},
             )
 
     # What is not a log call
@@ -524,7 +542,11 @@ class Installation:
     def _before_us(self, name: str, defaults: tuple[Any, ...]) -> tuple[Callable[..., Any], bool]:
         """Return the hook that was there before, and whether it is somebody's own."""
         before = next(hook.before for hook in self._hooks if hook.ours.__name__ == name)
-        return before, not any(before is default for default in defaults)
+        # On 3.10 the backport of exception groups has its own hook, which prints as Python does.
+        is_default = any(before is default for default in defaults) or str(
+            getattr(before, "__module__", "")
+        ).startswith("exceptiongroup")
+        return before, not is_default
 
     def _excepthook(self, exc_type: Any, exc: Any, tb: Any) -> None:
         before, is_foreign = self._before_us("_excepthook", (sys.__excepthook__,))
@@ -679,15 +701,18 @@ class Installation:
         with self._lock:
             self._withdraw_stand_in()
             for taken in self._taken.values():
-                self._give_back(taken)
+                self._restore(taken)
+                taken.front.detach()
             self._taken.clear()
         if self._root_level is not None and logging.root.level == self._root_level[1]:
             logging.root.setLevel(self._root_level[0])
         for state in self._before:
             state.restore()
         for register, content in self._registers:
-            register.clear()
-            getattr(register, "extend" if isinstance(register, list) else "update")(content)
+            if isinstance(register, list):
+                register += [entry for entry in content if entry not in register]
+            else:
+                register.update({name: content[name] for name in content if name not in register})
         self._listener.close()
 
     def __enter__(self) -> Installation:

@@ -46,7 +46,7 @@ REPORT_S = 10.0
 """Shortest time between two reports of our own errors on file descriptor 2 (seconds)."""
 
 _BATCH_BYTES = 1024 * 1024
-_PIPE_BATCH_BYTES = 64 * 1024  # a pipe's capacity on Linux, pipe(7): progress shows after each
+_PIPE_BATCH_BYTES = select.PIPE_BUF  # what no other process's write can get into: pipe(7)
 
 # A target that answers with one of these may take lines again later: what waits for it is kept.
 # Anything else, such as EPIPE or EBADF, is for good.
@@ -93,6 +93,7 @@ class Target:
         self.destination: object = None
         self.shared = False
         self.lane: Target = self
+        self.retired = False
         self.batch_bytes = _BATCH_BYTES
         self.formatter: Callable[[], logging.Formatter] = JsonFormatter
         self.forget()
@@ -413,12 +414,22 @@ class Listener:
 
     def remove(self, target: Target) -> None:
         """Cease to serve *target* and give its handler back."""
-        if target in self.targets:
+        with self._lock:
+            if target not in self.targets:
+                return
             self.targets.remove(target)
             for other in self.targets:
                 if other.lane is target:
                     other.lane = other
-            target.release()
+        target.release()
+
+    def retire(self, target: Target) -> None:
+        """Cease to serve *target* as soon as its lines are written."""
+        with self._lock:
+            target.retired = True
+            done = target.lane is not target or not (target.waiting or target.taken)
+        if done:
+            self.remove(target)
 
     # Where the log call is
 
@@ -429,7 +440,6 @@ class Listener:
         Raises:
             Nothing. Waits at most `WAIT_S` for room, and not again until a target moves.
         """
-        target = target.lane
         nested = self._thread_id is not None and self._thread_id == threading.get_ident()
         item = _Item(payload, size, level, nested)
         with self._lock:
@@ -454,6 +464,7 @@ class Listener:
         full = self.depth >= self.capacity or self.bytes + item.size > self.capacity_bytes
         if full and self.depth:
             return False
+        target = target.lane
         target.waiting.append(item)
         target.accepted += 1
         self.depth += 1
@@ -476,7 +487,7 @@ class Listener:
                     return True
         with self._lock:
             self.dropped[item.level] += 1
-            target.unreported += 1
+            target.lane.unreported += 1
         return False
 
     def _ring(self) -> None:
@@ -559,6 +570,8 @@ class Listener:
                     return
                 lost, target.taken = target.taken, deque()
                 self.count_dropped(target, lost)
+        if target.retired:
+            self.remove(target)
 
     def _take(self, target: Target) -> bool:
         """Move lines from `waiting` to `taken`; what an attempt left there goes first."""
@@ -567,9 +580,10 @@ class Listener:
             while not target.taken or size < target.batch_bytes:
                 if not target.waiting:
                     break
-                item = target.waiting.popleft()
-                target.taken.append(item)
-                size += item.size
+                size += target.waiting[0].size
+                if target.taken and size > target.batch_bytes:
+                    break
+                target.taken.append(target.waiting.popleft())
         return bool(target.taken)
 
     def _take_report(self, target: Target) -> bool:
@@ -724,6 +738,12 @@ def _hook_process() -> None:
     if not _hooked:
         _hooked = True
         atexit.register(_finish_all)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # Such a child leaves by os._exit, where atexit does nothing; this runs before that.
+            from multiprocessing.util import Finalize
+
+            Finalize(None, _finish_all, exitpriority=-100)
         os.register_at_fork(after_in_child=_begin_all)
 
 
@@ -888,6 +908,16 @@ class QueueHandler(logging.handlers.QueueHandler):
             Nothing.
         """
         return self.queue.stats()
+
+    def retire(self) -> None:
+        """
+        Give the targets' handlers back as soon as their lines are written, without waiting.
+
+        Raises:
+            Nothing.
+        """
+        for target in self.targets:
+            self.queue.retire(target)
 
     def detach(self) -> None:
         """

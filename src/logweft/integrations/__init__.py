@@ -67,7 +67,11 @@ REGISTRY |= {
     ),
     "uvicorn": Row(
         "_uvicorn",
-        ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"),
+        (
+            "uvicorn.protocols.http.h11_impl",
+            "uvicorn.protocols.http.httptools_impl",
+            "uvicorn.server",
+        ),
         "uvicorn",
         "0.30",
         "inbound",

@@ -76,14 +76,16 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     STREAM.seek(0)
     STREAM.truncate()
     yield
-    for handler in [*MADE, *logging.getLogger(LOG).handlers]:
-        logging.getLogger(LOG).removeHandler(handler)
+    made = [*MADE, *logging.getLogger(LOG).handlers]
+    logging.getLogger(LOG).handlers.clear()
+    MADE.clear()
+    for handler in made:
         handler.close()
         if isinstance(handler, logweft.QueueHandler):
             handler.detach()
             for target in handler.targets:
-                target.handler.close()
-    MADE.clear()
+                if isinstance(target.handler, logging.Handler):
+                    target.handler.close()
 
 
 def configure(target: Any = None, **options: Any) -> logweft.QueueHandler:
@@ -336,17 +338,18 @@ def test_a_target_may_be_an_object_or_a_reference(tmp_path: Path) -> None:
     assert [line["message"] for line in parse(STREAM.getvalue())] == ["by object"]
 
 
-def test_a_reference_to_a_handler_that_is_made_later_says_what_to_do() -> None:
-    """`cfg://` of a handler whose name sorts behind ours is refused, with the inline form."""
+def test_a_reference_to_a_handler_that_is_made_later_is_as_inline() -> None:
+    """`cfg://` of a handler whose name sorts behind ours gives a target made of its entry."""
     config = {
         "handlers": {
             "z_out": {"class": "logging.StreamHandler", "stream": STREAM},
             "queue": {"()": "logweft.QueueHandler", "target": "cfg://handlers.z_out"},
         }
     }
-    with pytest.raises(ValueError, match="queue") as caught:
-        apply(config)
-    assert "write it inline" in str(caught.value.__cause__)
+    apply(config)
+    (handler,) = logging.getLogger(LOG).handlers
+    assert isinstance(handler, logweft.QueueHandler)
+    assert type(handler.targets[0].handler) is logging.StreamHandler
 
 
 def test_options_may_come_from_the_configuration() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._formatter import HEAD, TAIL, JsonFormatter
+from ._redact import shown
 
 _COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
@@ -43,6 +44,8 @@ class ConsoleFormatter(JsonFormatter):
     """
 
     def __init__(self, *, colors: bool = False, **options: Any) -> None:
+        if not isinstance(colors, bool):
+            raise TypeError(f"colors must be True or False, got {shown(colors)}")
         super().__init__(encoder="json", **options)
         self._colors = colors
 

@@ -257,7 +257,7 @@ def adopt(incoming: object = None, *, peer: str | None = None) -> Scope:
 def _read(incoming: object) -> Incoming:
     if incoming is None:
         return Incoming()
-    if isinstance(incoming, str):
+    if issubclass(type(incoming), str):  # isinstance asks the object, which may raise
         told = read_headers([("traceparent", incoming)])
         if told.trace_id is not None:
             return told
@@ -354,10 +354,12 @@ def child_environment(environment: Mapping[str, str] | None = None) -> dict[str,
         environment: ``{name: value}`` to begin with; None is this process's own. Not changed.
 
     Raises:
-        Nothing.
+        TypeError: *environment* is not a mapping.
 
     Source: OpenTelemetry, "Environment variables as context propagation carriers".
     """
+    if environment is not None and not isinstance(environment, Mapping):
+        raise TypeError(f"environment must be a mapping, got {environment!r}")
     result = dict(os.environ if environment is None else environment)
     headers: dict[str, str] = {}
     inject(headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import islice
@@ -19,7 +19,7 @@ from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
-from ._redact import MARKER, hide_arguments
+from ._redact import MARKER, hide_arguments, shown
 from ._redact import redact as redact_value
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
@@ -59,6 +59,35 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _ABSENT = object()
 
+# python-json-logger's options and what they have to be; it finds out at the first record.
+_KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Any], bool]], ...] = (
+    (
+        "a str",
+        ("datefmt", "service", "version", "environment", "prefix"),
+        lambda value: isinstance(value, str),
+    ),
+    (
+        "a mapping",
+        ("rename_fields", "static_fields", "defaults"),
+        lambda value: isinstance(value, Mapping),
+    ),
+    (
+        "a list of str",
+        ("reserved_attrs",),
+        lambda value: isinstance(value, Collection) and not isinstance(value, (str, bytes)),
+    ),
+    ("callable", ("json_default", "json_encoder", "json_serializer"), callable),
+)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for kind, names, is_right in _KINDS:
+        for name in names:
+            value = options.get(name)
+            if value is not None and not is_right(value):
+                raise TypeError(f"{name} must be {kind}, got {shown(value)}")
+
+
 # What a time raises that is NaN, or in a year no calendar has.
 _NO_TIME = (TypeError, ValueError, OverflowError, OSError)
 
@@ -94,7 +123,9 @@ def _encoder(name: str) -> tuple[Callable[[Any], str], Callable[[str], Any] | No
             f"encoder {name!r} is not installed; run: pip install 'logweft[{name}]'"
         ) from None
     if name != "json":
-        raise ValueError(f"encoder must be 'auto', 'json', 'orjson' or 'msgspec', got {name!r}")
+        raise ValueError(
+            f"encoder must be 'auto', 'json', 'orjson' or 'msgspec', got {shown(name)}"
+        )
     return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode, None
 
 
@@ -147,15 +178,26 @@ class JsonFormatter(_PythonJsonFormatter):
         encoder: str = "auto",
         **options: Any,
     ) -> None:
-        if not isinstance(max_line, int) or max_line < MIN_MAX_LINE:
-            raise ValueError(f"max_line must be an int >= {MIN_MAX_LINE} (bytes), got {max_line!r}")
-        if not isinstance(redact, bool):
-            raise TypeError(f"redact must be True or False, got {redact!r}")
-        if not (fmt is None or isinstance(fmt, Sequence)):
-            raise TypeError(f"fmt must be a str or a sequence of field names, got {fmt!r}")
+        if type(max_line) is not int or max_line < MIN_MAX_LINE:
+            raise ValueError(
+                f"max_line must be an int >= {MIN_MAX_LINE} (bytes), got {shown(max_line)}"
+            )
+        for name, flag in (("redact", redact), ("args", args)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} must be True or False, got {shown(flag)}")
+        if fmt is not None and not isinstance(fmt, str):
+            if not isinstance(fmt, Sequence) or isinstance(fmt, (bytes, bytearray)):
+                raise TypeError(f"fmt must be a str or a sequence of names, got {shown(fmt)}")
+            for field in fmt:
+                if not isinstance(field, str):
+                    raise TypeError(f"fmt must be a sequence of str, got {shown(field)} in it")
+        texts = {"datefmt": datefmt, "service": service, "version": version}
+        _check_options({**texts, "environment": environment, **options})
         # python-json-logger escapes non-ASCII text by default; here people may grep for it.
         options.setdefault("json_ensure_ascii", False)
         super().__init__(fmt, datefmt, style, validate, **options)
+        if fmt is None and isinstance(self.timestamp, str):
+            self.rename_fields.setdefault("timestamp", self.timestamp)
         own = {"service": service, "version": version, "environment": environment}
         self._own = {name: value for name, value in own.items() if value is not None}
         self._default_line = fmt is None
@@ -177,7 +219,7 @@ class JsonFormatter(_PythonJsonFormatter):
         self._system = frozenset(
             {name for name in (*self._head, *self._tail) if name in known}
             | {*self.static_fields, ERROR, TRUNCATED}
-        )
+        ).difference(self.defaults)  # which are there to be overridden
         self._written = self._system.union(map(self._get_rename, self._system))
         self._redact: Callable[[Any], Any] = redact_value if redact else _unchanged
         self._hidden = hide_arguments if redact else _hide_none
@@ -308,6 +350,8 @@ class JsonFormatter(_PythonJsonFormatter):
         for name, value in list(attributes.items()):
             if name in self.reserved_attrs or name in _NOT_FIELDS:
                 continue
+            if name in _RECORD and name in self._system:
+                continue  # the record's own, and written by that name already
             if name == "correlation_id" and value is context.correlation_id:
                 continue  # ContextFilter's, for plain text formats
             yield name, value

@@ -18,6 +18,7 @@ from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._logger import accept_extra
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
+from ._redact import shown
 from ._trace import ORDER
 from .integrations import activate, deactivate, select
 
@@ -90,13 +91,14 @@ def _from_environment(name: str) -> Any:
             return int(text)
         if name == "capture":
             return _split(text)
-        raise ValueError(f"must be 1 or 0, got {text!r}")
+        also = " or a capacity in lines" if name == "queue" else ""
+        raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0{also}, got {text!r}")
     if name in ("integrations", "trust", "id_headers", "propagate_to"):
         words = _split(text)
         return words[0] if words in (["auto"], ["none"], ["always"], ["never"]) else words
     if name == "stream":
         if text not in ("stdout", "stderr"):
-            raise ValueError(f"must be 'stdout' or 'stderr', got {text!r}")
+            raise ValueError(f"LOGWEFT_STREAM must be 'stdout' or 'stderr', got {text!r}")
         return getattr(sys, text)
     return text
 
@@ -113,37 +115,37 @@ def _level(name: str, value: Any) -> int:
         if isinstance(number, int):
             return number
     raise ValueError(
-        f"level must be the name of a level ('DEBUG', 'INFO', ...) or an int, got {value!r}"
+        f"level must be the name of a level ('DEBUG', 'INFO', ...) or an int, got {shown(value)}"
     )
 
 
 def _format(name: str, value: Any) -> str:
     if value in FORMATS:
         return str(value)
-    raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {value!r}")
+    raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {shown(value)}")
 
 
 def _stream(name: str, value: Any) -> Any:
     if callable(getattr(value, "write", None)):
         return value
-    raise TypeError(f"stream must have a write() method, got {value!r}")
+    raise TypeError(f"stream must have a write() method, got {shown(value)}")
 
 
 def _text(name: str, value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
-    raise TypeError(f"{name} must be a str, got {value!r}")
+    raise TypeError(f"{name} must be a str, got {shown(value)}")
 
 
 def _flag(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise TypeError(f"{name} must be True or False, got {value!r}")
+    raise TypeError(f"{name} must be True or False, got {shown(value)}")
 
 
 def _queue(name: str, value: Any) -> int:
     if not isinstance(value, int):
-        raise TypeError(f"queue must be True, False or a capacity in lines, got {value!r}")
+        raise TypeError(f"queue must be True, False or a capacity in lines, got {shown(value)}")
     if value < 0:
         raise ValueError(f"queue must be True, False or a capacity >= 1 in lines, got {value}")
     return value
@@ -167,7 +169,7 @@ def _trust(name: str, value: Any) -> Any:
     except (TypeError, ValueError):
         raise ValueError(
             "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
-            f"got {value!r}"
+            f"got {shown(value)}"
         ) from None
 
 
@@ -177,7 +179,7 @@ def _words(name: str, value: Any) -> tuple[str, ...]:
         words = tuple(words)
         if all(isinstance(word, str) for word in words):
             return words
-    raise TypeError(f"{name} must be a list of str, got {value!r}")
+    raise TypeError(f"{name} must be a list of str, got {shown(value)}")
 
 
 def _resolve(given: Mapping[str, Any]) -> _Options:
@@ -186,8 +188,8 @@ def _resolve(given: Mapping[str, Any]) -> _Options:
     def option(name: str, default: Any, check: Callable[[str, Any], Any]) -> Any:
         if given[name] is not None:
             return check(name, given[name])
+        told = _from_environment(name)
         try:
-            told = _from_environment(name)
             return default if told is None else check(name, told)
         except (TypeError, ValueError) as error:
             raise ValueError(f"LOGWEFT_{name.upper()}: {error}") from None
@@ -732,15 +734,22 @@ def _make_record_of(
     def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         try:
             return make_record(self, *args, **kwargs)
-        except KeyError:
+        except Exception:
             # Called directly, it is documented to raise; only a log call must never.
-            extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
-            if not isinstance(extra, Mapping) or not _is_log_call():
+            if len(args) < 6 or not _is_log_call():
                 raise
-            safe = accept_extra(extra)
+            extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
+            if isinstance(extra, Mapping):
+                extra = accept_extra(extra)
+        # LogRecord asks a single argument for its class, which may raise; so it is told later.
+        given, call = args[5], [*args[:5], (), *args[6:]]
         if "extra" in kwargs:
-            return make_record(self, *args, **{**kwargs, "extra": safe})
-        return make_record(self, *args[:8], safe, *args[9:], **kwargs)
+            kwargs = {**kwargs, "extra": extra}
+        elif len(call) > 8:
+            call[8] = extra
+        record = make_record(self, *call, **kwargs)
+        record.args = given
+        return record
 
     return makeRecord
 
@@ -859,7 +868,7 @@ def install(
         "propagate_to": propagate_to,
     }
     if config is not None and not isinstance(config, Mapping):
-        raise TypeError(f"config must be a dictConfig mapping, got {config!r}")
+        raise TypeError(f"config must be a dictConfig mapping, got {shown(config)}")
     options = _resolve(given)
     with _installing:
         if _installed is None:

@@ -90,6 +90,8 @@ class FieldLogger(_Adapter):
     def _write(
         self, level: int, msg: object, args: tuple[object, ...], fields: dict[str, Any]
     ) -> None:
+        if not isinstance(level, int):
+            raise TypeError(f"level must be an int, got {level!r}")
         if not self.logger.isEnabledFor(level):
             return
         exc_info = fields.pop("exc_info", None)

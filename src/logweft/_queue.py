@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from ._filter import SEEN, ContextFilter
 from ._formatter import JsonFormatter
 from ._plain import type_name
+from ._redact import shown
 
 CAPACITY = 10_000
 """Most lines waiting (lines)."""
@@ -367,9 +368,11 @@ class Listener:
         capacity_bytes: int = CAPACITY_BYTES,
         synchronous: bool = False,
     ) -> None:
+        if not isinstance(synchronous, bool):
+            raise TypeError(f"synchronous must be True or False, got {shown(synchronous)}")
         for name, value in (("capacity", capacity), ("capacity_bytes", capacity_bytes)):
             if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an int, got {value!r}")
+                raise TypeError(f"{name} must be an int, got {shown(value)}")
             if value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}")
         self.capacity = capacity
@@ -670,6 +673,8 @@ class Listener:
         """
         if self._thread_id == threading.get_ident():
             return False
+        if self._abandoned:
+            return not self.depth
         deadline = time.monotonic() + timeout
         goals = [(target, target.accepted) for target in list(self.targets)]
         while any(target.settled < goal for target, goal in goals):
@@ -803,6 +808,8 @@ class QueueHandler(logging.handlers.QueueHandler):
                 "QueueHandler needs a target: target=logging.StreamHandler(), or in dictConfig "
                 '"target": {"class": "logging.StreamHandler"}'
             )
+        if not isinstance(listener, (Listener, type(None))):
+            raise TypeError(f"listener must be another handler's queue, got {shown(listener)}")
         if listener is None:
             listener = Listener(
                 capacity=capacity, capacity_bytes=capacity_bytes, synchronous=synchronous
@@ -935,7 +942,7 @@ class QueueHandler(logging.handlers.QueueHandler):
 def _each(target: object, targets: object) -> list[Any]:
     """Return the targets given; a dictConfig list converts its entries when asked for each."""
     if isinstance(targets, (str, Mapping, logging.Handler)) or not isinstance(targets, Iterable):
-        raise TypeError(f"targets must be a list of logging.Handler, got {targets!r}")
+        raise TypeError(f"targets must be a list of logging.Handler, got {shown(targets)}")
     if isinstance(targets, list):
         targets = [targets[index] for index in range(len(targets))]
     return [*([] if target is None else [target]), *targets]
@@ -945,10 +952,15 @@ def _as_handler(target: Any) -> logging.Handler:
     if isinstance(target, logging.Handler):
         return target
     configurator = getattr(target, "configurator", None)
-    if isinstance(target, Mapping) and configurator is not None:
-        handler: logging.Handler = configurator.configure_handler(target)
-        return handler
+    if isinstance(target, dict) and configurator is not None and {"class", "()"} & set(target):
+        # A copy, since configuring takes the entry to pieces, and by cfg:// it may be another's.
+        entry = type(target)(target)
+        entry.configurator = configurator  # type: ignore[attr-defined]  # dictConfig's own kind of dict
+        handler = configurator.configure_handler(entry)
+        if isinstance(handler, logging.Handler):
+            return handler
+        target = handler
     raise TypeError(
-        f"target must be a logging.Handler, got {target!r}; in dictConfig write it inline: "
+        f"target must be a logging.Handler, got {shown(target)}; in dictConfig write it inline: "
         '"target": {"class": "logging.StreamHandler"}'
     )

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ._plain import put
+from ._plain import put, type_name
 
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""
@@ -253,6 +253,18 @@ def redact_text(text: str) -> str:
                 text = pattern.sub(replacement, text)
                 break
     return text
+
+
+def shown(value: object) -> str:
+    """
+    Return *value* as an error message may show it: a scalar by its redacted repr, else its type.
+
+    Raises:
+        Nothing.
+    """
+    if type(value) in (str, int, float, bool, type(None)):
+        return redact_text(repr(value)[:200])
+    return f"{type_name(type(value))} object"
 
 
 def redact(value: Any) -> Any:

@@ -88,11 +88,14 @@ def select(wanted: str | Iterable[str]) -> frozenset[str]:
 
     Raises:
         ValueError: an unknown name; the message lists the known ones.
+        TypeError: neither a word nor a list.
     """
     if wanted == "auto":
         return frozenset(REGISTRY)
     if wanted == "none":
         return frozenset()
+    if not isinstance(wanted, Iterable):
+        raise TypeError(f"integrations must be 'auto', 'none' or a list of names, got {wanted!r}")
     names = frozenset([wanted] if isinstance(wanted, str) else wanted)
     unknown = sorted(map(repr, names - set(REGISTRY)))
     if unknown:

@@ -15,7 +15,7 @@ TIMEOUT_S = 60.0
 
 
 class Finished(NamedTuple):
-    """What a program left: its exit code, what it wrote, and its standard error as lines of JSON."""
+    """What a program left: exit code, standard output, and standard error as lines of JSON."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 def strict(line: str) -> dict[str, Any]:
-    """Return the object that *line* is: no duplicate names, no NaN, no lone surrogate, no control."""
+    """Return the object *line* is: no duplicate names, no NaN, no lone surrogate, no control."""
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in members]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from programs import run_command
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -521,7 +521,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"stream": 2}, TypeError, "2"),
     ({"service": 7}, TypeError, "7"),
     ({"version": 1.0}, TypeError, "1.0"),
-    ({"environment": b"prod"}, TypeError, "prod"),
+    ({"environment": b"prod"}, TypeError, "got bytes object"),
     ({"redact": "no"}, TypeError, "no"),
     ({"redact": 0}, TypeError, "0"),
     ({"queue": -1}, ValueError, "-1"),
@@ -530,12 +530,12 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"capture": ["main", "asyncio"]}, ValueError, "asyncio"),
     ({"capture": "everything"}, ValueError, "everything"),
     ({"capture": 7}, TypeError, "7"),
-    ({"capture": [["main"]]}, (TypeError, ValueError), "main"),  # type: ignore[list-item]
-    ({"capture": [7]}, (TypeError, ValueError), "7"),  # type: ignore[list-item]
+    ({"capture": [["main"]]}, TypeError, "got list object in it"),  # type: ignore[list-item]
+    ({"capture": [7]}, TypeError, "got 7 in it"),  # type: ignore[list-item]
     ({"sticky": "yes"}, TypeError, "yes"),
     ({"sticky": 1}, TypeError, "1"),
     ({"config": "logging.ini"}, TypeError, "logging.ini"),
-    ({"config": [("version", 1)]}, TypeError, "version"),
+    ({"config": [("version", 1)]}, TypeError, "got list object"),
     ({"config": {}}, ValueError, ""),
     ({"config": {"version": 2}}, ValueError, "2"),
     ({"config": {"version": 1, "handlers": {"a": {"class": "no.such"}}}}, ValueError, "'a'"),
@@ -552,7 +552,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
 def test_bad_option(
     options: dict[str, Any], error: type[Exception], told: str, tmp_path: Path
 ) -> None:
-    """A bad option raises an error that names option and value, and leaves nothing installed."""
+    """A bad option raises an error that names it, and its value where that cannot hold a secret."""
     handler = logging.FileHandler(tmp_path / "a.log")
     handler.setFormatter(logging.Formatter("%(message)s"))
     shop = logging.getLogger("shop")

@@ -174,12 +174,13 @@ def _trust(name: str, value: Any) -> Any:
 
 
 def _words(name: str, value: Any) -> tuple[str, ...]:
-    words = (value,) if isinstance(value, str) else value
-    if isinstance(words, Iterable):
-        words = tuple(words)
-        if all(isinstance(word, str) for word in words):
-            return words
-    raise TypeError(f"{name} must be a list of str, got {shown(value)}")
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list of str, got {shown(value)}")
+    words = (value,) if isinstance(value, str) else tuple(value)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"{name} must be a list of str, got {shown(word)} in it")
+    return words
 
 
 def _resolve(given: Mapping[str, Any]) -> _Options:

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ZERO = ("_context", "_trace", "_plain", "_redact", "_schemas")
 """Layer 0: pure, or the Context alone."""
 
-ONE = ("_filter", "_formatter", "_console", "_logger", "_queue")
+ONE = ("_filter", "_formatter", "_console", "_logger", "_targets", "_queue")
 """Layer 1: each may import those before it."""
 
 API = "logweft"
@@ -37,7 +37,8 @@ TABLE: dict[str, Row] = {
     **{name: Row((*ZERO, *ONE[:index])) for index, name in enumerate(ONE)},
     # orjson and msgspec are encoders the user may have installed; asked for inside a function.
     "_formatter": Row((*ZERO, "_filter"), ("pythonjsonlogger", "orjson", "msgspec")),
-    "_install": Row((*ZERO, *ONE, "integrations", "integrations.*")),
+    "_options": Row((*ZERO, "integrations")),
+    "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "__init__": Row((*ZERO, *ONE, "_install", "filters", "work", "asgi", "wsgi", "testing")),
     "__main__": Row((API, "cli", "cli.*")),
     "filters": Row((*ZERO, *ONE)),
@@ -48,9 +49,9 @@ TABLE: dict[str, Row] = {
     "integrations": Row(("integrations.*", "_context", "_trace")),
     "integrations._patch": Row(("_context", "_trace"), ("wrapt",)),
     # What travels to another process: plain values, and the options to begin with there.
-    "integrations._hop": Row((API, "_context", "_trace", "_plain", "_install")),
+    "integrations._hop": Row(("_context", "_trace", "_plain")),
     "integrations.*": Row(
-        (API, *("integrations._patch", "integrations._hop"), "_context", "_trace", "asgi", "wsgi")
+        ("integrations._patch", "integrations._hop", "_context", "_trace", "asgi", "wsgi")
     ),
     "cli": Row((API, "cli", "cli.*")),
     "cli.query": Row((API, "cli", "cli.*"), ("duckdb",)),

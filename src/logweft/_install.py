@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import logging.config
 import logging.handlers
@@ -17,14 +16,11 @@ from ._console import ConsoleFormatter
 from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._logger import accept_extra
+from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
 from ._redact import shown
-from ._trace import ORDER
-from .integrations import activate, deactivate, select
-
-FORMATS = ("auto", "json", "console")
-CAPTURES = ("main", "threads", "unraisable", "warnings")
-"""What becomes a line besides log calls. asyncio reports through its own logger, so it is one."""
+from .integrations import activate, deactivate
+from .integrations._hop import Host, Parcel, set_host
 
 # The handlers whose lines we take over. Subclasses have a reason to exist, and stay as they are.
 _HANDLERS = frozenset(
@@ -50,169 +46,6 @@ _STOCK_FORMATTERS = frozenset(
         "tornado.log.LogFormatter",
     }
 )
-
-
-class _Options(NamedTuple):
-    level: int | None
-    format: str
-    stream: Any
-    service: str | None
-    version: str | None
-    environment: str | None
-    redact: bool
-    queue: bool | int
-    capture: frozenset[str]
-    sticky: bool
-    integrations: frozenset[str]
-    policy: Policy
-
-
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "none")
-
-# Where service and friends are told already: OpenTelemetry, Datadog, Cloud Run, Lambda.
-_FALLBACKS = {
-    "service": ("OTEL_SERVICE_NAME", "DD_SERVICE", "K_SERVICE", "AWS_LAMBDA_FUNCTION_NAME"),
-    "version": ("DD_VERSION", "K_REVISION", "AWS_LAMBDA_FUNCTION_VERSION"),
-    "environment": ("DD_ENV",),
-}
-
-
-def _from_environment(name: str) -> Any:
-    """Return what the environment says about an option, or None."""
-    text = os.environ.get(f"LOGWEFT_{name.upper()}", "").strip()
-    if not text:
-        return next(filter(None, map(os.environ.get, _FALLBACKS.get(name, ()))), None)
-    if name in ("redact", "sticky", "queue", "capture"):
-        if text.lower() in _TRUE:
-            return True
-        if text.lower() in _FALSE:
-            return False
-        if name == "queue" and text.isdecimal():
-            return int(text)
-        if name == "capture":
-            return _split(text)
-        also = " or a capacity in lines" if name == "queue" else ""
-        raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0{also}, got {text!r}")
-    if name in ("integrations", "trust", "id_headers", "propagate_to"):
-        words = _split(text)
-        return words[0] if words in (["auto"], ["none"], ["always"], ["never"]) else words
-    if name == "stream":
-        if text not in ("stdout", "stderr"):
-            raise ValueError(f"LOGWEFT_STREAM must be 'stdout' or 'stderr', got {text!r}")
-        return getattr(sys, text)
-    return text
-
-
-def _split(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",")]
-
-
-def _level(name: str, value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        number = int(value) if value.isdecimal() else logging.getLevelName(value.upper())
-        if isinstance(number, int):
-            return number
-    raise ValueError(
-        f"level must be the name of a level ('DEBUG', 'INFO', ...) or an int, got {shown(value)}"
-    )
-
-
-def _format(name: str, value: Any) -> str:
-    if value in FORMATS:
-        return str(value)
-    raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, got {shown(value)}")
-
-
-def _stream(name: str, value: Any) -> Any:
-    if callable(getattr(value, "write", None)):
-        return value
-    raise TypeError(f"stream must have a write() method, got {shown(value)}")
-
-
-def _text(name: str, value: Any) -> str | None:
-    if isinstance(value, str):
-        return value or None
-    raise TypeError(f"{name} must be a str, got {shown(value)}")
-
-
-def _flag(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise TypeError(f"{name} must be True or False, got {shown(value)}")
-
-
-def _queue(name: str, value: Any) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"queue must be True, False or a capacity in lines, got {shown(value)}")
-    if value < 0:
-        raise ValueError(f"queue must be True, False or a capacity >= 1 in lines, got {value}")
-    return value
-
-
-def _captures(name: str, value: Any) -> frozenset[str]:
-    if isinstance(value, bool):
-        return frozenset(CAPTURES if value else ())
-    names = _words(name, value)
-    unknown = sorted({repr(word) for word in names if word not in CAPTURES})
-    if unknown:
-        raise ValueError(f"capture knows {', '.join(CAPTURES)}; got {', '.join(unknown)}")
-    return frozenset(names)
-
-
-def _trust(name: str, value: Any) -> Any:
-    if value in ("always", "never"):
-        return value
-    try:
-        return tuple(map(ipaddress.ip_network, _words(name, value)))
-    except (TypeError, ValueError):
-        raise ValueError(
-            "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
-            f"got {shown(value)}"
-        ) from None
-
-
-def _words(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a list of str, got {shown(value)}")
-    words = (value,) if isinstance(value, str) else tuple(value)
-    for word in words:
-        if not isinstance(word, str):
-            raise TypeError(f"{name} must be a list of str, got {shown(word)} in it")
-    return words
-
-
-def _resolve(given: Mapping[str, Any]) -> _Options:
-    """Return the options: code beats environment beats default."""
-
-    def option(name: str, default: Any, check: Callable[[str, Any], Any]) -> Any:
-        if given[name] is not None:
-            return check(name, given[name])
-        told = _from_environment(name)
-        try:
-            return default if told is None else check(name, told)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"LOGWEFT_{name.upper()}: {error}") from None
-
-    return _Options(
-        level=option("level", None, _level),
-        format=option("format", "auto", _format),
-        stream=option("stream", None, _stream),
-        service=option("service", None, _text),
-        version=option("version", None, _text),
-        environment=option("environment", None, _text),
-        redact=option("redact", True, _flag),
-        queue=option("queue", True, _queue),
-        capture=option("capture", frozenset(CAPTURES), _captures),
-        sticky=option("sticky", True, _flag),
-        integrations=option("integrations", select("auto"), lambda name, value: select(value)),
-        policy=Policy(
-            option("trust", "always", _trust),
-            tuple(name.lower() for name in option("id_headers", ORDER, _words)),
-            option("propagate_to", None, _words),
-        ),
-    )
 
 
 def wants_colors(stream: Any) -> bool:
@@ -314,7 +147,7 @@ class Installation:
     Thread-safe.
     """
 
-    def __init__(self, options: _Options, config: Mapping[str, Any] | None, where: str) -> None:
+    def __init__(self, options: Options, config: Mapping[str, Any] | None, where: str) -> None:
         self._options = options
         self._config = config
         self._where = where
@@ -364,6 +197,7 @@ class Installation:
             self._take_over()
             self._hook_process()
             self._policy_before = set_policy(self._options.policy)
+            set_host(Host(options_for_child, receive, flush))
             activate(self._options.integrations)
             if current() is NOTHING and "TRACEPARENT" in os.environ:
                 self._base = adopt(dict(os.environ))
@@ -870,7 +704,7 @@ def install(
     }
     if config is not None and not isinstance(config, Mapping):
         raise TypeError(f"config must be a dictConfig mapping, got {shown(config)}")
-    options = _resolve(given)
+    options = resolve(given)
     with _installing:
         if _installed is None:
             caller = sys._getframe(1)
@@ -888,7 +722,7 @@ def install(
 
 
 def options_for_child() -> dict[str, Any] | None:
-    """Return what `install_child` needs in another process, all of it picklable, or None."""
+    """Return what `receive` needs in another process, all of it picklable, or None."""
     if _installed is None:
         return None
     options = _installed._options
@@ -905,11 +739,12 @@ def options_for_child() -> dict[str, Any] | None:
     }
 
 
-def install_child(options: Mapping[str, Any]) -> None:
-    """Install as the parent process did, unless the program has done so itself."""
-    if _installed is None:
+def receive(ids: dict[str, Any], fields: dict[str, Any], options: dict[str, Any] | None) -> Parcel:
+    """Unpack a `Parcel` in another process: install as its sender did, unless it is done."""
+    if _installed is None and options is not None:
         stream = options["stream"]
         install(**{**options, "stream": stream and getattr(sys, stream)})
+    return Parcel(ids, fields, options)
 
 
 def uninstall() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import atexit
 import contextvars
-import copy
 import errno
 import logging
 import logging.handlers
 import os
 import select
-import stat
 import sys
 import threading
 import time
@@ -23,6 +21,7 @@ from ._filter import SEEN, ContextFilter
 from ._formatter import JsonFormatter
 from ._plain import type_name
 from ._redact import shown
+from ._targets import Item, Target, make_target
 
 CAPACITY = 10_000
 """Most lines waiting (lines)."""
@@ -45,9 +44,6 @@ RETRY_S = 0.2
 
 REPORT_S = 10.0
 """Shortest time between two reports of our own errors on file descriptor 2 (seconds)."""
-
-_BATCH_BYTES = 1024 * 1024
-_PIPE_BATCH_BYTES = select.PIPE_BUF  # what no other process's write can get into: pipe(7)
 
 # A target that answers with one of these may take lines again later: what waits for it is kept.
 # Anything else, such as EPIPE or EBADF, is for good.
@@ -73,269 +69,6 @@ class Stats(NamedTuple):
     errors: int
     depth: int
     bytes: int
-
-
-class _Item(NamedTuple):
-    payload: Any
-    size: int
-    level: int
-    nested: bool
-
-
-class Target:
-    """
-    One stdlib handler behind the queue: how its lines are made and how they are written.
-
-    `prepare` runs where the log call is; `write` in one thread at a time, the listener's as a rule.
-    """
-
-    def __init__(self, handler: logging.Handler) -> None:
-        self.handler = handler
-        self.destination: object = None
-        self.shared = False
-        self.lane: Target = self
-        self.retired = False
-        self.batch_bytes = _BATCH_BYTES
-        self.formatter: Callable[[], logging.Formatter] = JsonFormatter
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin afresh: what waits is written by the parent process."""
-        self.waiting: deque[_Item] = deque()
-        self.taken: deque[_Item] = deque()
-        self.accepted = self.settled = self.unreported = 0
-        self.retry_at = 0.0
-
-    def accept(self, record: logging.LogRecord) -> logging.LogRecord | None:
-        """Return the record to write, or None: the handler's own level or filters refuse it."""
-        if self.handler.level and record.levelno < self.handler.level:
-            return None
-        verdict: Any = self.handler.filter(record)
-        if isinstance(verdict, logging.LogRecord):  # a filter's replacement, from 3.12 on
-            return verdict
-        return record if verdict else None
-
-    def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
-        """Return ``(payload, size)``, the size in bytes."""
-        raise NotImplementedError
-
-    def write(self, listener: Listener) -> None:
-        """
-        Write what is in `taken`; remove it from there line by line, telling *listener*.
-
-        Raises:
-            OSError: the target takes no more; what is left in `taken` is not written.
-        """
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """Flush and close the handler, at exit."""
-
-    def release(self) -> None:
-        """Give the handler back as it was."""
-
-
-class DescriptorTarget(Target):
-    """
-    A StreamHandler or FileHandler on a real file, written with `os.write` on our own descriptor.
-
-    No stream's lock is held, so that no fork, exit or stuck write can stop us or be stopped by us.
-    The descriptor is a duplicate: if the application closes its own and the number is used
-    again, that other file gets nothing of ours.
-    """
-
-    handler: logging.StreamHandler[Any]
-
-    def __init__(self, handler: logging.StreamHandler[Any], descriptor: int) -> None:
-        super().__init__(handler)
-        self.destination = getattr(handler, "baseFilename", descriptor)
-        self._open(descriptor)
-
-    def _open(self, descriptor: int) -> None:
-        self._stream = self.handler.stream
-        self._fd = os.dup(descriptor)
-        self._close = weakref.finalize(self, os.close, self._fd)
-        self._close.atexit = False  # there may be lines after this
-        is_pipe = stat.S_ISFIFO(os.fstat(self._fd).st_mode)
-        self.batch_bytes = _PIPE_BATCH_BYTES if is_pipe else _BATCH_BYTES
-
-    def _follow(self) -> None:
-        """Open what the handler has opened since: setStream(), or a reopened log file."""
-        descriptor = _descriptor(self.handler) if self.handler.stream is not None else None
-        if descriptor is not None:
-            self._close()
-            self._open(descriptor)
-
-    def forget(self) -> None:
-        """Begin afresh: what waits, and the rest of a line half written, is the parent's."""
-        super().forget()
-        self._begun = 0  # bytes written of the first line in `taken`
-
-    def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
-        """Return the line as UTF-8, its newline included."""
-        payload = f"{self.formatter().format(record)}\n".encode(errors="backslashreplace")
-        return payload, len(payload)
-
-    def write(self, listener: Listener) -> None:
-        """Write all lines in one call, if the system takes them; else go on where it stopped."""
-        if self.handler.stream is not self._stream:
-            self._follow()
-        data = memoryview(b"".join([item.payload for item in self.taken]))[self._begun :]
-        while data:
-            size = os.write(self._fd, data)
-            data = data[size:]
-            self._begun += size
-            done = []
-            while self.taken and self._begun >= self.taken[0].size:
-                done.append(self.taken.popleft())
-                self._begun -= done[-1].size
-            listener.count_written(self, done)
-
-    def release(self) -> None:
-        """Close the descriptor."""
-        self._close()
-
-
-class LineTarget(Target):
-    """
-    A stdlib handler that needs its own `emit`: rotating and watched files, streams without a file.
-
-    It is handed a record whose message is the finished line, and while it is a target its
-    ``format`` returns that. It leaves the list that `logging.shutdown` locks one by one, since a
-    stuck write would hold its lock for ever.
-    """
-
-    def __init__(self, handler: logging.Handler) -> None:
-        super().__init__(handler)
-        self._reference = _leave_shutdown_list(handler)
-        stream = getattr(handler, "stream", None)
-        self.destination = getattr(handler, "baseFilename", None) or id(stream)
-        self._failure: BaseException | None = None
-        vars(handler)["format"] = _finished_line
-        vars(handler)["handleError"] = self._note_failure
-
-    def _note_failure(self, record: logging.LogRecord) -> None:
-        """Stand in for `logging.Handler.handleError`, which prints message and arguments raw."""
-        self._failure = sys.exc_info()[1]
-
-    def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
-        """Return the line."""
-        line = self.formatter().format(record)
-        return line, len(line)
-
-    def write(self, listener: Listener) -> None:
-        """Let the handler emit line after line; one that fails costs that line."""
-        while self.taken:
-            item = self.taken.popleft()
-            self._failure = None
-            listener.nested = item.nested
-            try:
-                with self.handler.lock or threading.RLock():
-                    self._emit(item)
-            except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
-                self._failure = error
-            finally:
-                listener.nested = False
-            if self._failure is None:
-                listener.count_written(self, [item])
-            else:
-                listener.note_error(self._failure)
-                listener.count_dropped(self, [item])
-
-    def _emit(self, item: _Item) -> None:
-        self.handler.emit(logging.makeLogRecord({"msg": item.payload, "levelno": item.level}))
-
-    def finish(self) -> None:
-        """Flush and close the handler, as `logging.shutdown` would have."""
-        try:
-            self.handler.flush()
-            self.handler.close()
-        except Exception:  # noqa: BLE001 - as logging.shutdown does: one must not stop the next
-            return
-
-    def release(self) -> None:
-        """Give the handler its own methods back, and its place in the list."""
-        for name in ("format", "handleError"):
-            vars(self.handler).pop(name, None)
-        _enter_shutdown_list(self._reference)
-
-
-class RecordTarget(LineTarget):
-    """
-    Any other handler: it gets the record itself, frozen, inside the context of the call.
-
-    So a vendor's handler finds the fields it looks for, and the active span.
-    """
-
-    def __init__(self, handler: logging.Handler) -> None:
-        super().__init__(handler)
-        self.destination = id(handler)
-        vars(handler).pop("format")
-
-    def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
-        """Return a copy whose message is final, and the context of the call."""
-        frozen = copy.copy(record)
-        frozen.msg = frozen.message = record.getMessage()
-        frozen.args = None
-        return (frozen, contextvars.copy_context()), 1024 + len(frozen.message)
-
-    def _emit(self, item: _Item) -> None:
-        record, context = item.payload
-        context.run(self.handler.emit, record)
-
-
-_FILES = (
-    logging.handlers.RotatingFileHandler,
-    logging.handlers.TimedRotatingFileHandler,
-    logging.handlers.WatchedFileHandler,
-)
-
-
-def make_target(handler: logging.Handler) -> Target:
-    """Return the `Target` that fits *handler*."""
-    if type(handler) is logging.StreamHandler or type(handler) is logging.FileHandler:
-        descriptor = _descriptor(handler)
-        if descriptor is not None:
-            try:
-                return DescriptorTarget(handler, descriptor)
-            except OSError:  # no descriptors left: its stream has one
-                return LineTarget(handler)
-    if isinstance(handler, (logging.StreamHandler, *_FILES)):
-        return LineTarget(handler)
-    return RecordTarget(handler)
-
-
-def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
-    """Return the number of the handler's open file; None: it has none."""
-    try:
-        if isinstance(handler, logging.FileHandler) and handler.stream is None:
-            handler.stream = handler._open()  # delay=True
-        handler.stream.flush()  # what was written before us stands before us
-        descriptor = handler.stream.fileno()
-        os.fstat(descriptor)
-    except Exception:  # noqa: BLE001 - a stand-in for a stream raises anything
-        return None
-    return descriptor if isinstance(descriptor, int) else None
-
-
-def _finished_line(record: logging.LogRecord) -> str:
-    return str(record.msg)
-
-
-def _leave_shutdown_list(handler: logging.Handler) -> Any:
-    """Remove *handler* from what `logging.shutdown` goes through; return its entry there."""
-    references: list[Any] = getattr(logging, "_handlerList", [])
-    for reference in references[:]:
-        if reference() is handler:
-            references.remove(reference)
-            return reference
-    return None
-
-
-def _enter_shutdown_list(reference: Any) -> None:
-    references: list[Any] = getattr(logging, "_handlerList", [])
-    if reference is not None and reference not in references:
-        references.append(reference)
 
 
 _listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
@@ -444,7 +177,7 @@ class Listener:
             Nothing. Waits at most `WAIT_S` for room, and not again until a target moves.
         """
         nested = self._thread_id is not None and self._thread_id == threading.get_ident()
-        item = _Item(payload, size, level, nested)
+        item = Item(payload, size, level, nested)
         with self._lock:
             self.accepted += 1
             # A target that logs about each line it is given would keep itself busy for ever.
@@ -462,7 +195,7 @@ class Listener:
             self._idle = False
             self._ring()
 
-    def _append(self, target: Target, item: _Item) -> bool:
+    def _append(self, target: Target, item: Item) -> bool:
         """Append *item* if there is room; an empty queue has room for any. The lock is held."""
         full = self.depth >= self.capacity or self.bytes + item.size > self.capacity_bytes
         if full and self.depth:
@@ -474,7 +207,7 @@ class Listener:
         self.bytes += item.size
         return True
 
-    def _append_later(self, target: Target, item: _Item) -> bool:
+    def _append_later(self, target: Target, item: Item) -> bool:
         """Wait for room, as long as targets move; else drop *item*."""
         deadline = time.monotonic() + WAIT_S
         while not (self._stalled or item.nested or self._synchronous):
@@ -613,24 +346,24 @@ class Listener:
             target.accepted += 1
             self.depth += 1
             self.bytes += size
-        target.taken.append(_Item(payload, size, logging.WARNING, False))
+        target.taken.append(Item(payload, size, logging.WARNING, False))
         return True
 
-    def count_written(self, target: Target, items: Collection[_Item]) -> None:
+    def count_written(self, target: Target, items: Collection[Item]) -> None:
         """Count lines that *target* has taken."""
         with self._lock:
             self.written += len(items)
             self._stalled = False
             self._settle(target, items)
 
-    def count_dropped(self, target: Target, items: Collection[_Item]) -> None:
+    def count_dropped(self, target: Target, items: Collection[Item]) -> None:
         """Count lines that *target* has refused for good."""
         with self._lock:
             for item in items:
                 self.dropped[item.level] += 1
             self._settle(target, items)
 
-    def _settle(self, target: Target, items: Collection[_Item]) -> None:
+    def _settle(self, target: Target, items: Collection[Item]) -> None:
         self.depth -= len(items)
         self.bytes -= sum([item.size for item in items])
         target.settled += len(items)

@@ -41,4 +41,4 @@ def _submit_to_process(
 ) -> Any:
     if not args:
         return wrapped(*args, **kwargs)
-    return wrapped(Task(args[0], Parcel(current())), *args[1:], **kwargs)
+    return wrapped(Task(args[0], Parcel.of(current())), *args[1:], **kwargs)

@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-import logweft
 from logweft._context import Context, enter
 from logweft._plain import Walk
+
+
+class Host(NamedTuple):
+    """
+    What `install` lends to those who take work to another process.
+
+    Attributes:
+        options: what logging is installed with there; picklable, or None.
+        receive: called there with ``(ids, fields, options)``: installs, returns the `Parcel`. It is
+            found by its name, so that unpickling needs nothing to be set up before.
+        flush: wait until everything logged is written.
+    """
+
+    options: Callable[[], dict[str, Any] | None]
+    receive: Callable[..., Parcel]
+    flush: Callable[[], bool]
+
+
+host: Host | None = None
+
+
+def set_host(new: Host) -> None:
+    """Set the process's `Host`."""
+    global host
+    host = new
+
+
+def flush() -> None:
+    """Wait until everything logged is written; without `install` there is nothing to wait for."""
+    if host is not None:
+        host.flush()
 
 
 class Parcel:
@@ -20,29 +50,30 @@ class Parcel:
 
     __slots__ = ("_fields", "_ids", "_options")
 
-    def __init__(self, context: Context) -> None:
-        from logweft._install import options_for_child
+    def __init__(
+        self, ids: dict[str, Any], fields: dict[str, Any], options: dict[str, Any] | None
+    ) -> None:
+        self._ids = ids
+        self._fields = fields
+        self._options = options
 
-        self._ids = {name: getattr(context, name) for name in Context.__slots__ if name != "fields"}
-        self._fields = Walk().mapping(context.fields.items())
-        self._options = options_for_child()
+    @classmethod
+    def of(cls, context: Context) -> Parcel:
+        """Return a parcel of *context* and of the options logging is installed with."""
+        names = [name for name in Context.__slots__ if name != "fields"]
+        return cls(
+            {name: getattr(context, name) for name in names},
+            Walk().mapping(context.fields.items()),
+            None if host is None else host.options(),
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Parcel], tuple[Any, ...]]:
-        return _unpack, (self._ids, self._fields, self._options)
+        receive = Parcel if host is None else host.receive
+        return receive, (self._ids, self._fields, self._options)
 
     def open(self) -> Context:
         """Return the Context."""
         return Context(fields=MappingProxyType(self._fields), **self._ids)
-
-
-def _unpack(ids: dict[str, Any], fields: dict[str, Any], options: dict[str, Any] | None) -> Parcel:
-    from logweft._install import install_child
-
-    if options is not None:
-        install_child(options)
-    parcel = object.__new__(Parcel)
-    parcel._ids, parcel._fields, parcel._options = ids, fields, options
-    return parcel
 
 
 class Task:
@@ -64,4 +95,4 @@ class Task:
                 return self._func(*args, **kwargs)
         finally:
             # A worker process is ended by a signal or os._exit as soon as its pool is closed.
-            logweft.flush()
+            flush()

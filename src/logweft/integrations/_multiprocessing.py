@@ -15,10 +15,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import logweft
 from logweft._context import current, enter
 
-from ._hop import Parcel, Task
+from ._hop import Parcel, Task, flush
 from ._patch import wrap
 
 _ATTRIBUTE = "_logweft_parcel"
@@ -37,7 +36,7 @@ def patch(module: ModuleType) -> None:
 def _start(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    vars(instance)[_ATTRIBUTE] = Parcel(current())
+    vars(instance)[_ATTRIBUTE] = Parcel.of(current())
     try:
         return wrapped(*args, **kwargs)
     finally:
@@ -53,7 +52,7 @@ def _bootstrap(
     try:
         return wrapped(*args, **kwargs)
     finally:
-        logweft.flush()
+        flush()
 
 
 def _submit(
@@ -61,4 +60,4 @@ def _submit(
 ) -> Any:
     if not args:
         return wrapped(*args, **kwargs)  # func by keyword: the call says so itself, if it may not
-    return wrapped(Task(args[0], Parcel(current())), *args[1:], **kwargs)
+    return wrapped(Task(args[0], Parcel.of(current())), *args[1:], **kwargs)

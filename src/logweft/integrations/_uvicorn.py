@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-import logweft
 from logweft._context import adopt
 from logweft.asgi import adopted_by
 
+from ._hop import flush
 from ._patch import wrap
 
 
@@ -41,7 +41,7 @@ async def _flushed(serving: Awaitable[Any]) -> Any:
     try:
         return await serving
     finally:
-        logweft.flush()
+        flush()
 
 
 def _run_asgi(

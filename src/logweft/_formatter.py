@@ -16,6 +16,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonEncoder
 from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 
+from ._access import access_fields
 from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
@@ -341,7 +342,10 @@ class JsonFormatter(_PythonJsonFormatter):
         attributes = record.__dict__
         context = _context(record)
         yield from context.fields.items()
-        if isinstance(record.args, Mapping) and isinstance(record.msg, str):
+        access = access_fields(record)
+        if access is not None:
+            yield from access.items()
+        elif isinstance(record.args, Mapping) and isinstance(record.msg, str):
             arguments = self._arguments(record)
             for name in _NAMED.findall(record.msg):
                 with suppress(Exception):

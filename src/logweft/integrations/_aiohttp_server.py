@@ -2,24 +2,26 @@
 aiohttp server: each request is one unit of work.
 
 Edge        inbound
-Patches     aiohttp.web_protocol.RequestHandler._handle_request: the one call around the application,
-            the 500 response, the line of an exception nobody caught and the access line; aiohttp
-            runs it in a task of its own. And StreamResponse.prepare, which every kind of response
-            goes through, an HTTPException and a websocket too: the header is added there.
+Patches     RequestHandler._handle_request of aiohttp.web_protocol: the one call around the
+            application, the 500 response, the line of an exception nobody caught and the access
+            line; aiohttp runs it in a task of its own. And StreamResponse.prepare, which every
+            response goes through, an HTTPException and a websocket too: it gets the header there.
 Tested with aiohttp >= 3.10
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from logweft._context import adopt
+from logweft._context import Context, adopt
 
 from ._patch import wrap
 
-_ADOPTED = "logweft.context"
+# Not a key of the request: aiohttp warns of those that are str, and its own kind is recent.
+_request: ContextVar[Context | None] = ContextVar("logweft_aiohttp_request", default=None)
 
 
 def patch(module: ModuleType) -> None:
@@ -38,14 +40,14 @@ def _handle_request(
 
 async def _adopted(wrapped: Callable[..., Any], request: Any, *args: Any, **kwargs: Any) -> Any:
     async with adopt(request.raw_headers, peer=request.remote) as context:
-        request[_ADOPTED] = context
+        _request.set(context)
         return await wrapped(request, *args, **kwargs)
 
 
 def _prepare(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    context = args[0].get(_ADOPTED)
+    context = _request.get()
     if context is not None:
         instance.headers.setdefault("X-Correlation-ID", context.correlation_id)
     return wrapped(*args, **kwargs)

@@ -2,9 +2,10 @@
 django: each request is one unit of work, by WSGI or ASGI.
 
 Edge        inbound
-Patches     WSGIHandler.__call__ and ASGIHandler.__call__, outside of settings.MIDDLEWARE, so that the
-            500 response, signals and the lines of django.request have the ID. And the development
-            server's ServerHandler.close, which logs the request's line once its response is sent.
+Patches     WSGIHandler.__call__ and ASGIHandler.__call__, outside of settings.MIDDLEWARE, so that
+            the 500 response, signals and the lines of django.request have the ID. And
+            ServerHandler.close of the development server, which logs the request's line once its
+            response is sent.
 Tested with django >= 4.2
 """
 

@@ -2,8 +2,8 @@
 flask: each request is one unit of work.
 
 Edge        inbound
-Patches     flask.app.Flask.__call__, outside of Flask.wsgi_app and whatever middleware is put there,
-            so that the 500 response, error handlers and a streamed body have the ID
+Patches     flask.app.Flask.__call__, outside of Flask.wsgi_app and whatever middleware is put
+            there, so that the 500 response, error handlers and a streamed body have the ID
 Tested with flask >= 3.0
 """
 

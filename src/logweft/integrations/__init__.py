@@ -54,9 +54,6 @@ REGISTRY: dict[str, Row] = {
         "hop",
         "`Process`, `Pool`, by fork, spawn and forkserver; logging is installed in the child",
     ),
-}
-
-REGISTRY |= {
     "starlette": Row(
         "_starlette",
         ("starlette.applications",),
@@ -76,6 +73,46 @@ REGISTRY |= {
         "0.30",
         "inbound",
         "any ASGI application it serves, its access line and its line of an uncaught exception",
+    ),
+    "urllib3": Row(
+        "_urllib3",
+        ("urllib3.connectionpool",),
+        "urllib3",
+        "1.26",
+        "outbound",
+        "urllib3, and so requests and botocore",
+    ),
+    "httpx": Row(
+        "_httpx",
+        ("httpx._transports.default",),
+        "httpx",
+        "0.23",
+        "outbound",
+        "`Client`, `AsyncClient`",
+    ),
+    "httpx2": Row(
+        "_httpx",
+        ("httpx2._transports.default",),
+        "httpx2",
+        "2.0",
+        "outbound",
+        "`Client`, `AsyncClient`",
+    ),
+    "http_client": Row(
+        "_http_client",
+        ("http.client",),
+        "",
+        "",
+        "outbound",
+        "`http.client.HTTPConnection.request`, and so `urllib.request`",
+    ),
+    "aiohttp_client": Row(
+        "_aiohttp_client",
+        ("aiohttp.client_reqrep",),
+        "aiohttp",
+        "3.8",
+        "outbound",
+        "`ClientSession`, made earlier too; websockets",
     ),
 }
 

@@ -157,6 +157,7 @@ class Installation:
         self._taken: dict[int, _Taken] = {}
         self._hooks: list[_Hook] = []
         self._before: list[_LoggerState] = []
+        self._is_provisional = False
         self._registers: list[tuple[Any, Any]] = []
         self._root_level: tuple[int, int] | None = None
         self._policy_before: Policy | None = None
@@ -531,7 +532,7 @@ class Installation:
         deactivate()
         if self._policy_before is not None:
             set_policy(self._policy_before)
-        if self._base is not None:
+        if self._base is not None and current() is self._base.__enter__():
             self._base.__exit__(None, None, None)
         for hook in reversed(self._hooks):
             hook.undo()
@@ -706,6 +707,8 @@ def install(
         raise TypeError(f"config must be a dictConfig mapping, got {shown(config)}")
     options = resolve(given)
     with _installing:
+        if _installed is not None and _installed._is_provisional:
+            _installed.uninstall()  # what a child process began with gives way to what it says
         if _installed is None:
             caller = sys._getframe(1)
             where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
@@ -728,6 +731,7 @@ def options_for_child() -> dict[str, Any] | None:
     options = _installed._options
     names = ("format", "service", "version", "environment", "redact", "queue", "capture", "sticky")
     told: dict[str, Any] = {name: getattr(options, name) for name in names}
+    trust = options.policy.trust
     streams = {id(getattr(sys, name)): name for name in ("stdout", "stderr")}
     return {
         **told,
@@ -736,6 +740,7 @@ def options_for_child() -> dict[str, Any] | None:
         "integrations": options.integrations,
         "id_headers": options.policy.order,
         "propagate_to": options.policy.propagate_to,
+        "trust": trust if isinstance(trust, str) else [str(network) for network in trust],
     }
 
 
@@ -743,7 +748,8 @@ def receive(ids: dict[str, Any], fields: dict[str, Any], options: dict[str, Any]
     """Unpack a `Parcel` in another process: install as its sender did, unless it is done."""
     if _installed is None and options is not None:
         stream = options["stream"]
-        install(**{**options, "stream": stream and getattr(sys, stream)})
+        installation = install(**{**options, "stream": stream and getattr(sys, stream)})
+        installation._is_provisional = True
     return Parcel(ids, fields, options)
 
 

@@ -46,6 +46,14 @@ REGISTRY: dict[str, Row] = {
         "hop",
         "`ThreadPoolExecutor`, `ProcessPoolExecutor`, `loop.run_in_executor`",
     ),
+    "asyncio": Row(
+        "_asyncio",
+        ("asyncio.base_events",),
+        "",
+        "",
+        "hop",
+        "tasks, natively; the loop's own reports, such as `Task exception was never retrieved`",
+    ),
     "multiprocessing": Row(
         "_multiprocessing",
         ("multiprocessing.process", "multiprocessing.pool"),
@@ -116,6 +124,8 @@ REGISTRY: dict[str, Row] = {
     ),
 }
 
+_watched: set[str] = set()
+
 _LOG = logging.getLogger("logweft")
 
 
@@ -147,15 +157,17 @@ def activate(names: Iterable[str]) -> None:
     Raises:
         Nothing that is an Exception: one that fails costs its correlation ID and one WARNING.
     """
-    _patch.switch(True)
-    for name in names:
+    names = frozenset(names)
+    _patch.switch(names)
+    for name in sorted(names - _watched):
+        _watched.add(name)
         for target in REGISTRY[name].targets:
             _patch.when_imported(target, functools.partial(_apply, name))
 
 
 def deactivate() -> None:
     """Have every integration pass through."""
-    _patch.switch(False)
+    _patch.switch(frozenset())
 
 
 def _apply(name: str, module: ModuleType) -> None:
@@ -174,7 +186,8 @@ def _apply(name: str, module: ModuleType) -> None:
                     found,
                 )
                 return
-        importlib.import_module(f"{__name__}.{row.file}").patch(module)
+        with _patch.applying(name):
+            importlib.import_module(f"{__name__}.{row.file}").patch(module)
     except Exception as error:  # noqa: BLE001 - raising would make the user's own import fail
         _LOG.warning("integration %r is off: %s", name, f"{type(error).__name__}: {error}")
 

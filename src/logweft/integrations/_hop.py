@@ -85,7 +85,7 @@ class Task:
         self._func = func
         self._context = context
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         context = self._context
         if not isinstance(context, Parcel):
             with enter(context):

@@ -58,6 +58,14 @@ def _bootstrap(
 def _submit(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    if not args:
-        return wrapped(*args, **kwargs)  # func by keyword: the call says so itself, if it may not
-    return wrapped(Task(args[0], Parcel.of(current())), *args[1:], **kwargs)
+    if args:
+        return wrapped(_task(instance, args[0]), *args[1:], **kwargs)
+    if "func" in kwargs:
+        kwargs = {**kwargs, "func": _task(instance, kwargs["func"])}
+    return wrapped(**kwargs)
+
+
+def _task(pool: Any, func: Callable[..., Any]) -> Task:
+    # Threads share memory: nothing to pickle, and nothing to flush before they end.
+    is_threads = any(cls.__name__ == "ThreadPool" for cls in type(pool).__mro__)
+    return Task(func, current() if is_threads else Parcel.of(current()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ._context import Context, adopt, enter
+from ._context import Context, adopt, current, enter
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -36,7 +36,11 @@ class CorrelationMiddleware:
             return self.app(environ, start_response)
         with adopt(environ, peer=environ.get("REMOTE_ADDR")) as context:
             environ[_ADOPTED] = context
-            return Body(self.app(environ, answering(start_response, context)), context)
+            body = self.app(environ, answering(start_response, context))
+            # Made already, or the server's own way to send a file, which it knows by its type.
+            if type(body) in (list, tuple, environ.get("wsgi.file_wrapper")):
+                return body
+            return Body(body, current())
 
 
 def answering(start_response: StartResponse, context: Context) -> StartResponse:

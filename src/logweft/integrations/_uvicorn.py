@@ -2,11 +2,12 @@
 uvicorn: each request it serves is one unit of work, whatever the application is.
 
 Edge        inbound
-Patches     RequestResponseCycle.run_asgi of the h11 and the httptools protocol: the one call around
-            the application, the access line and the line of an exception nobody caught. uvicorn
-            leaks ContextVars between pipelined requests; a fresh Context for each stops that. And
-            Server._serve, after which uvicorn ends itself by the signal it was sent: what it has
-            logged of its shutdown is written before that.
+Patches     run_asgi of every HTTP and websocket protocol: the one call around the application, the
+            access line and the line of an exception nobody caught. uvicorn leaks ContextVars
+            between pipelined requests; a fresh Context for each stops that. The send beside it,
+            which uvicorn's own 500 response goes through too. And Server._serve, after which
+            uvicorn ends itself by the signal it was sent: what it has logged of its shutdown is
+            written before that.
 Tested with uvicorn >= 0.30
 """
 
@@ -17,18 +18,29 @@ from types import ModuleType
 from typing import Any
 
 from logweft._context import adopt
-from logweft.asgi import adopted_by
+from logweft.asgi import answering
 
 from ._hop import flush
 from ._patch import wrap
 
+_ADOPTED = "logweft.context"
+_SENDS = {
+    "RequestResponseCycle": "send",
+    "WebSocketProtocol": "asgi_send",
+    "WebSocketsSansIOProtocol": "send",
+    "WSProtocol": "send",
+}
+
 
 def patch(module: ModuleType) -> None:
-    """Put the middleware around whatever application is served."""
-    if hasattr(module, "Server"):
+    """Adopt the caller's ID around whatever application is served."""
+    if module.__name__ == "uvicorn.server":  # websockets_impl has a Server too
         wrap(module, "Server._serve", _serve)
-    else:
-        wrap(module, "RequestResponseCycle.run_asgi", _run_asgi)
+        return
+    for name, send in _SENDS.items():
+        if hasattr(module, name):
+            wrap(module, f"{name}.run_asgi", _run_asgi)
+            wrap(module, f"{name}.{send}", _send)
 
 
 def _serve(
@@ -50,7 +62,17 @@ def _run_asgi(
     return _adopted(wrapped, instance.scope, *args, **kwargs)
 
 
-async def _adopted(wrapped: Callable[..., Any], scope: Any, app: Any, **kwargs: Any) -> Any:
+async def _adopted(wrapped: Callable[..., Any], scope: Any, *args: Any, **kwargs: Any) -> Any:
     client = scope.get("client")
     async with adopt(scope.get("headers"), peer=client[0] if client else None) as context:
-        return await wrapped(adopted_by(app, context), **kwargs)
+        scope[_ADOPTED] = context
+        return await wrapped(*args, **kwargs)
+
+
+def _send(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    context = instance.scope.get(_ADOPTED)
+    if context is None:
+        return wrapped(*args, **kwargs)
+    return answering(wrapped, context)(*args, **kwargs)

@@ -71,6 +71,21 @@ def test_options_come_from_the_environment(tmp_path: Path) -> None:
     assert [(line["level"], line["service"]) for line in parse(done.out)] == [("DEBUG", "shop")]
 
 
+def test_a_run_is_one_piece_of_work(tmp_path: Path) -> None:
+    """A program's lines share a new ID, or that of the TRACEPARENT in its environment."""
+    script = tmp_path / "app.py"
+    script.write_text("import logging\nlogging.warning('a')\nlogging.warning('b')\n")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    minted = run_command([*LOGWEFT, "run", str(script)]).lines
+    adopted = run_command(
+        [*LOGWEFT, "run", str(script)], env={"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"}
+    ).lines
+
+    assert len({line["correlation_id"] for line in minted}) == 1
+    assert [line["correlation_id"] for line in adopted] == [trace, trace]
+
+
 def test_the_demo_shows_the_main_job() -> None:
     """The demo writes JSON lines with one ID and no secret."""
     done = run_command([*LOGWEFT, "demo"])

@@ -40,7 +40,7 @@ def run(known: argparse.Namespace) -> int:
     sys.argv = [program, *known.arguments]
     if known.module:
         sys.path[0] = os.getcwd()
-        logweft.install()
+        _install()
         runpy.run_module(program, run_name="__main__", alter_sys=True)
         return 0
     if not os.path.exists(program):
@@ -48,6 +48,13 @@ def run(known: argparse.Namespace) -> int:
         return 2
     if not os.path.isdir(program):
         sys.path[0] = os.path.dirname(os.path.abspath(program))
-    logweft.install()
+    _install()
     runpy.run_path(program, run_name="__main__")
     return 0
+
+
+def _install() -> None:
+    """Install, under the ID of the process that started this one or under a new one."""
+    logweft.install()
+    if logweft.current().correlation_id is None:
+        logweft.adopt()

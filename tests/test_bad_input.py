@@ -30,61 +30,61 @@ CASES: dict[str, Case] = {
     "level name": (lambda: install(level="LOUD"), ValueError, r"'DEBUG', 'INFO'.* got 'LOUD'"),
     "level empty": (lambda: install(level=""), ValueError, r"level must be .* got ''"),
     "level bool": (lambda: install(level=True), ValueError, r"level must be .* an int, got True"),
-    "level float": (lambda: install(level=1.5), ValueError, r"level must be .*got 1\.5"),  # type: ignore[arg-type]
+    "level float": (lambda: install(level=1.5), ValueError, r"level must be .*got 1\.5"),
     "format name": (lambda: install(format="xml"), ValueError, r"'auto', 'json', 'console', got"),
-    "format type": (lambda: install(format=7), ValueError, r"format must be one of .* got 7"),  # type: ignore[arg-type]
+    "format type": (lambda: install(format=7), ValueError, r"format must be one of .* got 7"),
     "stream name": (lambda: install(stream="stdout"), TypeError, r"write\(\) method, got 'stdout'"),
-    "service": (lambda: install(service=7), TypeError, r"service must be a str, got 7"),  # type: ignore[arg-type]
-    "version": (lambda: install(version=1.5), TypeError, r"version must be a str, got 1\.5"),  # type: ignore[arg-type]
-    "environment": (lambda: install(environment=[]), TypeError, r"environment must be a str"),  # type: ignore[arg-type]
-    "redact text": (lambda: install(redact="no"), TypeError, r"redact must be True or False"),  # type: ignore[arg-type]
-    "sticky int": (lambda: install(sticky=1), TypeError, r"sticky must be True or False, got 1"),  # type: ignore[arg-type]
-    "queue text": (lambda: install(queue="big"), TypeError, r"queue must be True, False or a cap"),  # type: ignore[arg-type]
+    "service": (lambda: install(service=7), TypeError, r"service must be a str, got 7"),
+    "version": (lambda: install(version=1.5), TypeError, r"version must be a str, got 1\.5"),
+    "environment": (lambda: install(environment=[]), TypeError, r"environment must be a str"),
+    "redact text": (lambda: install(redact="no"), TypeError, r"redact must be True or False"),
+    "sticky int": (lambda: install(sticky=1), TypeError, r"sticky must be True or False, got 1"),
+    "queue text": (lambda: install(queue="big"), TypeError, r"queue must be True, False or a cap"),
     "queue below 0": (lambda: install(queue=-1), ValueError, r"queue must be .* >= 1 .* got -1"),
-    "queue float": (lambda: install(queue=1.5), TypeError, r"queue must be .* got 1\.5"),  # type: ignore[arg-type]
+    "queue float": (lambda: install(queue=1.5), TypeError, r"queue must be .* got 1\.5"),
     "capture name": (lambda: install(capture="thread"), ValueError, r"main, threads, .* 'thread'"),
     "capture names": (lambda: install(capture=["x", "main"]), ValueError, r"threads.* got 'x'$"),
-    "capture int": (lambda: install(capture=7), TypeError, r"capture .*7"),  # type: ignore[arg-type]
-    "capture nested": (lambda: install(capture=[[]]), TypeError, r"capture must be a list of str"),  # type: ignore[list-item]
+    "capture int": (lambda: install(capture=7), TypeError, r"capture .*7"),
+    "capture nested": (lambda: install(capture=[[]]), TypeError, r"capture must be a list of str"),
     "trust word": (lambda: install(trust="maybe"), ValueError, r"'always', 'never' .* got 'maybe'"),
-    "trust int": (lambda: install(trust=7), ValueError, r"trust must be .* got 7"),  # type: ignore[arg-type]
+    "trust int": (lambda: install(trust=7), ValueError, r"trust must be .* got 7"),
     "trust network": (
         lambda: install(trust=["10.0.0.0/99"]),
         ValueError,
         r"such as '10\.0\.0\.0/8'",
     ),
-    "id_headers": (lambda: install(id_headers=7), TypeError, r"id_headers must be a list .*7"),  # type: ignore[arg-type]
+    "id_headers": (lambda: install(id_headers=7), TypeError, r"id_headers must be a list .*7"),
     "propagate_to": (
         lambda: install(propagate_to=7),
         TypeError,
         r"propagate_to must be a list .*7",
-    ),  # type: ignore[arg-type]
+    ),
     "integrations name": (lambda: install(integrations="djnago"), ValueError, r"'djnago'; known: "),
-    "integrations int": (lambda: install(integrations=7), TypeError, r"integrations? .*7"),  # type: ignore[arg-type]
-    "config text": (lambda: install("x.yaml"), TypeError, r"config must be a dictConfig mapping"),  # type: ignore[arg-type]
+    "integrations int": (lambda: install(integrations=7), TypeError, r"integrations? .*7"),
+    "config text": (lambda: install("x.yaml"), TypeError, r"config must be a dictConfig mapping"),
     "config version": (lambda: install({"version": 2}), ValueError, r"[Vv]ersion"),
-    "keyword": (lambda: install(colour=True), TypeError, r"'colour'"),  # type: ignore[call-arg]
+    "keyword": (lambda: install(colour=True), TypeError, r"'colour'"),
     # JsonFormatter
-    "fmt int": (lambda: Json(7), TypeError, r"fmt must be a str or a sequence of .* got 7"),  # type: ignore[arg-type]
-    "fmt set": (lambda: Json({"message"}), TypeError, r"fmt must be a str or a sequence"),  # type: ignore[arg-type]
-    "fmt bytes": (lambda: Json(b"%(message)s"), TypeError, r"fmt must be a str"),  # type: ignore[arg-type]
-    "fmt of ints": (lambda: Json([7]), TypeError, r"fmt .*7"),  # type: ignore[list-item]
+    "fmt int": (lambda: Json(7), TypeError, r"fmt must be a str or a sequence of .* got 7"),
+    "fmt set": (lambda: Json({"message"}), TypeError, r"fmt must be a str or a sequence"),
+    "fmt bytes": (lambda: Json(b"%(message)s"), TypeError, r"fmt must be a str"),
+    "fmt of ints": (lambda: Json([7]), TypeError, r"fmt .*7"),
     "fmt without fields": (lambda: Json("message"), ValueError, r"'message' for '%' style"),
     "style": (lambda: Json("{message}", style="x"), ValueError, r"Style must be one of"),
     "style and fmt": (lambda: Json("%(message)s", style="{"), ValueError, r"no fields"),
-    "datefmt": (lambda: Json(datefmt=7), TypeError, r"datefmt .*7"),  # type: ignore[arg-type]
+    "datefmt": (lambda: Json(datefmt=7), TypeError, r"datefmt .*7"),
     "prefix": (lambda: Json(prefix=7), TypeError, r"prefix .*7"),
-    "line service": (lambda: Json(service=7), TypeError, r"service must be a str, got 7"),  # type: ignore[arg-type]
+    "line service": (lambda: Json(service=7), TypeError, r"service must be a str, got 7"),
     "line redact": (
         lambda: Json(redact="no"),
         TypeError,
         r"redact must be True or False, got 'no'",
-    ),  # type: ignore[arg-type]
+    ),
     "max_line low": (lambda: Json(max_line=10), ValueError, r">= 1024 \(bytes\), got 10"),
-    "max_line text": (lambda: Json(max_line="16k"), ValueError, r">= 1024 \(bytes\), got '16k'"),  # type: ignore[arg-type]
+    "max_line text": (lambda: Json(max_line="16k"), ValueError, r">= 1024 \(bytes\), got '16k'"),
     "max_line bool": (lambda: Json(max_line=True), ValueError, r">= 1024 \(bytes\), got True"),
     "encoder name": (lambda: Json(encoder="ujson"), ValueError, r"'auto', 'json', .* got 'ujson'"),
-    "encoder type": (lambda: Json(encoder=7), ValueError, r"encoder must be 'auto', .* got 7"),  # type: ignore[arg-type]
+    "encoder type": (lambda: Json(encoder=7), ValueError, r"encoder must be 'auto', .* got 7"),
     "option name": (lambda: Json(colour=True), TypeError, r"'colour'"),
     "rename_fields": (lambda: Json(rename_fields="level"), TypeError, r"rename_fields .*'level'"),
     "static_fields": (lambda: Json(static_fields=[1]), TypeError, r"static_fields .*(\[1\]|list)"),
@@ -98,14 +98,14 @@ CASES: dict[str, Case] = {
     "json_serializer": (lambda: Json(json_serializer=7), TypeError, r"json_serializer .*7"),
     # ConsoleFormatter
     "console option": (lambda: Console(colours=True), TypeError, r"'colours'"),
-    "console colors": (lambda: Console(colors="yes"), TypeError, r"colors must be True or False"),  # type: ignore[arg-type]
+    "console colors": (lambda: Console(colors="yes"), TypeError, r"colors must be True or False"),
     "console encoder": (lambda: Console(encoder="orjson"), TypeError, r"encoder"),
     "console redact": (lambda: Console(redact=None), TypeError, r"redact must be True or False"),
     # QueueHandler
     "no target": (lambda: Queue(), ValueError, r'"target": \{"class": "logging\.StreamHandler"\}'),
     "no targets": (lambda: Queue(targets=[]), ValueError, r"needs a target: target=logging\."),
     "target name": (
-        lambda: Queue("stdout"),  # type: ignore[arg-type]
+        lambda: Queue("stdout"),
         TypeError,
         r"^target must be a logging\.Handler, got 'stdout'; in dictConfig write it inline: "
         r'"target": \{"class": "logging\.StreamHandler"\}$',
@@ -114,45 +114,45 @@ CASES: dict[str, Case] = {
         lambda: Queue(logging.StreamHandler),
         TypeError,
         r"must be a logging\.Handler",
-    ),  # type: ignore[arg-type]
-    "targets handler": (lambda: Queue(targets=handler()), TypeError, r"targets must be a list of"),  # type: ignore[arg-type]
+    ),
+    "targets handler": (lambda: Queue(targets=handler()), TypeError, r"targets must be a list of"),
     "targets text": (
         lambda: Queue(targets="out"),
         TypeError,
         r"targets must be a list of .* 'out'",
-    ),  # type: ignore[arg-type]
-    "targets of text": (lambda: Queue(targets=["out"]), TypeError, r"must be a logging\.Handler"),  # type: ignore[list-item]
+    ),
+    "targets of text": (lambda: Queue(targets=["out"]), TypeError, r"must be a logging\.Handler"),
     "capacity 0": (
         lambda: Queue(handler(), capacity=0),
         ValueError,
         r"capacity must be >= 1, got 0",
     ),
-    "capacity text": (lambda: Queue(handler(), capacity="9"), TypeError, r"capacity .* got '9'"),  # type: ignore[arg-type]
+    "capacity text": (lambda: Queue(handler(), capacity="9"), TypeError, r"capacity .* got '9'"),
     "capacity bool": (lambda: Queue(handler(), capacity=True), TypeError, r"capacity .* got True"),
     "bytes 0": (lambda: Queue(handler(), capacity_bytes=0), ValueError, r"capacity_bytes .* >= 1"),
     "bytes float": (
         lambda: Queue(handler(), capacity_bytes=1e6),
         TypeError,
         r"capacity_bytes .*int",
-    ),  # type: ignore[arg-type]
-    "synchronous": (lambda: Queue(handler(), synchronous="no"), TypeError, r"synchronous .*'no'"),  # type: ignore[arg-type]
-    "listener": (lambda: Queue(handler(), listener="x"), TypeError, r"listener .*'x'"),  # type: ignore[arg-type]
+    ),
+    "synchronous": (lambda: Queue(handler(), synchronous="no"), TypeError, r"synchronous .*'no'"),
+    "listener": (lambda: Queue(handler(), listener="x"), TypeError, r"listener .*'x'"),
     # The rest
-    "secret int": (lambda: register(7), TypeError, r"a secret must be a str, got int"),  # type: ignore[arg-type]
+    "secret int": (lambda: register(7), TypeError, r"a secret must be a str, got int"),
     "secret short": (
         lambda: register("pw12345"),
         ValueError,
         r"at least 8 .* got 7; .* by its key",
     ),
-    "logger name": (lambda: get(7), TypeError, r"name must be a str"),  # type: ignore[arg-type]
-    "log level": (lambda: get("x").log("INFO", "m"), TypeError, r"level must be an int"),  # type: ignore[arg-type]
+    "logger name": (lambda: get(7), TypeError, r"name must be a str"),
+    "log level": (lambda: get("x").log("INFO", "m"), TypeError, r"level must be an int"),
     "log extra": (lambda: get("x").error("m", extra=[1]), TypeError, r"mapping"),
     "child environment": (
-        lambda: logweft.child_environment(7),  # type: ignore[arg-type]
+        lambda: logweft.child_environment(7),
         TypeError,
         r"environment must be .*7",
     ),
-    "bind position": (lambda: logweft.bind(7), TypeError, r"positional"),  # type: ignore[call-arg]
+    "bind position": (lambda: logweft.bind(7), TypeError, r"positional"),
     "Context": (
         lambda: setattr(logweft.current(), "user", 7),
         AttributeError,
@@ -215,17 +215,17 @@ def test_the_capacity_of_the_queue_is_named_for_the_variable(
 
 
 SECRETS: dict[str, Callable[[], object]] = {
-    "register_secret bytes": lambda: register(SECRET.encode()),  # type: ignore[arg-type]
+    "register_secret bytes": lambda: register(SECRET.encode()),
     "register_secret short": lambda: register(SECRET[:7]),
-    "register_secret list": lambda: register([SECRET]),  # type: ignore[arg-type]
+    "register_secret list": lambda: register([SECRET]),
     "target mapping": lambda: Queue(
-        {"class": "logging.handlers.HTTPHandler", "credentials": ["me", SECRET]}  # type: ignore[arg-type]
+        {"class": "logging.handlers.HTTPHandler", "credentials": ["me", SECRET]}
     ),
-    "targets mapping": lambda: Queue(targets={"password": SECRET}),  # type: ignore[arg-type]
-    "target address": lambda: Queue(f"https://me:{SECRET}@logs.example/in"),  # type: ignore[arg-type]
-    "config list": lambda: install([{"handlers": {"mail": {"password": SECRET}}}]),  # type: ignore[arg-type]
+    "targets mapping": lambda: Queue(targets={"password": SECRET}),
+    "target address": lambda: Queue(f"https://me:{SECRET}@logs.example/in"),
+    "config list": lambda: install([{"handlers": {"mail": {"password": SECRET}}}]),
     "stream address": lambda: install(stream=f"https://me:{SECRET}@logs.example/in"),
-    "service mapping": lambda: install(service={"token": SECRET}),  # type: ignore[arg-type]
+    "service mapping": lambda: install(service={"token": SECRET}),
     "static_fields": lambda: Json(static_fields=[("api_key", SECRET)]),
     "bound name": lambda: setattr(logweft.current(), "password", SECRET),
 }
@@ -259,7 +259,7 @@ class Hostile:
     def __repr__(self) -> str:
         raise RuntimeError("no repr here")
 
-    __iter__ = __len__ = __bool__ = __hash__ = __eq__ = __str__ = __repr__  # type: ignore[assignment]
+    __iter__ = __len__ = __bool__ = __hash__ = __eq__ = __str__ = __repr__
 
 
 VALUES: dict[str, Callable[[], Any]] = {
@@ -283,7 +283,7 @@ def test_the_verbs_take_anything(verb: str, value: str) -> None:
     """The verbs adopt, inject and bind, and redact, raise nothing, whatever they are given."""
     result = VERBS[verb](VALUES[value]())
     if verb in ("adopt", "bind"):
-        with result:  # type: ignore[attr-defined]
+        with result:
             assert logweft.current() is not None
 
 
@@ -305,7 +305,7 @@ def test_an_id_that_is_none_is_replaced_and_appears_nowhere() -> None:
         [],
         (),
     ):
-        with logweft.adopt(bad) as context:  # type: ignore[arg-type]
+        with logweft.adopt(bad) as context:
             assert re.fullmatch("[0-9a-f]{32}", context.correlation_id or ""), bad
 
 
@@ -319,7 +319,7 @@ LOG_CALLS: dict[str, Callable[[logging.Logger], object]] = {
     "hostile extra": lambda log: log.error("m", extra={"value": Hostile()}),
     "hostile message": lambda log: log.error(Hostile()),
     "no exception": lambda log: log.error("m", exc_info=True),  # noqa: LOG014 - on purpose
-    "not an exception": lambda log: log.error("m", exc_info=(1, 2, 3)),  # type: ignore[arg-type]
+    "not an exception": lambda log: log.error("m", exc_info=(1, 2, 3)),
     "surrogate": lambda log: log.error("\ud800", extra={"\udfff": "\ud800"}),
 }
 
@@ -344,7 +344,7 @@ def test_a_level_that_is_none_raises_as_in_the_stdlib() -> None:
     errors = []
     for log in (logging.getLogger("app"), get("app")):
         with pytest.raises(TypeError) as caught:
-            log.log("INFO", "m")  # type: ignore[arg-type]
+            log.log("INFO", "m")
         errors.append(str(caught.value))
     assert errors[0] == "level must be an integer"
     assert errors[1].startswith("level must be an int")

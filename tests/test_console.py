@@ -146,7 +146,7 @@ def test_a_chain_is_told_oldest_first() -> None:
         except KeyError as inner:
             raise ValueError("outer") from inner
     except ValueError as exc:
-        exc.__notes__ = ["a note"]  # type: ignore[attr-defined,unused-ignore]
+        exc.__notes__ = ["a note"]
         lines = safe(text_of(lambda log: log.exception("failed")))
     wanted = [
         "KeyError: 'inner'",
@@ -173,7 +173,7 @@ def test_what_was_being_handled_is_told() -> None:
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are of 3.11")
 def test_members_of_a_group_are_indented() -> None:
     """A group shows its members, further in than itself."""
-    exc = ExceptionGroup("both", [ValueError("a"), KeyError("b")])  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+    exc = ExceptionGroup("both", [ValueError("a"), KeyError("b")])
     lines = safe(text_of(lambda log: log.error("failed", exc_info=exc)))
     assert "ExceptionGroup: both (2 sub-exceptions)" in lines
     assert "  ValueError: a" in lines

@@ -275,7 +275,7 @@ def test_an_async_generator_finalised_elsewhere_raises_nothing() -> None:
 
         async def close() -> None:
             with logweft.adopt("order-2"):
-                await generator.aclose()  # type: ignore[attr-defined]
+                await generator.aclose()
                 seen.append(logweft.current().correlation_id)
 
         await asyncio.create_task(close())
@@ -296,7 +296,7 @@ def test_a_generator_left_in_the_middle_raises_nothing() -> None:
     with logweft.adopt("outer"):
         generator = rows()
         next(generator)
-        generator.close()  # type: ignore[attr-defined]
+        generator.close()
         assert logweft.current().correlation_id == "outer"
 
 
@@ -333,13 +333,13 @@ def test_a_context_is_read_only() -> None:
     """Nothing about a Context can be changed, and the error says what to do."""
     with logweft.adopt("order-1"), logweft.bind(a=1) as context:
         with pytest.raises(AttributeError, match=r"use bind\(tenant=\.\.\.\)"):
-            context.tenant = 1  # type: ignore[attr-defined]
+            context.tenant = 1
         with pytest.raises(AttributeError, match="read-only"):
             context.correlation_id = "x"
         with pytest.raises(AttributeError, match="read-only"):
             del context.correlation_id
         with pytest.raises(TypeError):
-            context.fields["a"] = 2  # type: ignore[index]
+            context.fields["a"] = 2
         assert (context.correlation_id, dict(context.fields)) == ("order-1", {"a": 1})
 
 
@@ -739,7 +739,7 @@ def test_a_broken_opentelemetry_costs_nothing(
 ) -> None:
     """A module of that name that is half imported, or of another version, is passed over."""
     for broken in (object(), Hostile(), None):
-        monkeypatch.setitem(sys.modules, "opentelemetry.trace", broken)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "opentelemetry.trace", broken)
         with logweft.adopt("order-1"):
             logging.getLogger("app").info("line")
             assert logweft.inject({})["X-Correlation-ID"] == "order-1"

@@ -286,7 +286,7 @@ def test_the_queue_handlers_own_formatter_serves_its_targets() -> None:
         }
     )
     logging.getLogger(LOG).info("paid")
-    assert logging.getLogger(LOG).handlers[0].flush()  # type: ignore[func-returns-value]
+    assert logging.getLogger(LOG).handlers[0].flush()
     (line,) = parse(STREAM.getvalue())
     assert (line["message"], line["service"]) == ("paid", "shop")
 
@@ -436,7 +436,7 @@ def test_the_record_handed_in_is_left_as_it_was() -> None:
     configure(targets=[VENDOR, {"class": "logging.StreamHandler", "stream": STREAM}])
     records: list[logging.LogRecord] = []
     other = logging.Handler()
-    other.emit = records.append  # type: ignore[method-assign]
+    other.emit = records.append
     log = logging.getLogger(LOG)
     log.addHandler(other)
     log.info("paid %d", 7)

@@ -121,7 +121,7 @@ class NotText:
     """Its text is no text."""
 
     def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
+        return 5
 
     __repr__ = __str__
 
@@ -216,7 +216,7 @@ class LyingFloat(float):
     __repr__ = __str__
 
 
-class LyingDict(dict):  # type: ignore[type-arg]
+class LyingDict(dict):
     """A dict that denies what is in it."""
 
     def items(self) -> Any:
@@ -229,7 +229,7 @@ class LyingDict(dict):  # type: ignore[type-arg]
     keys = values = copy = items
 
 
-class RaisingList(list):  # type: ignore[type-arg]
+class RaisingList(list):
     """A list that cannot be iterated or sliced."""
 
     def __iter__(self) -> Any:
@@ -256,7 +256,7 @@ class BadZone(datetime.tzinfo):
         """Refuse."""
         raise RuntimeError("no offset")
 
-    dst = tzname = utcoffset  # type: ignore[assignment]
+    dst = tzname = utcoffset
 
 
 class Color(enum.Enum):
@@ -409,16 +409,16 @@ def recursed(depth: int) -> BaseException:
 
 def noted(notes: Any) -> BaseException:
     exc = ValueError("noted")
-    exc.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]
+    exc.__notes__ = notes
     return exc
 
 
 def group(members: list[Any]) -> Any:
-    return ExceptionGroup("group", members)  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+    return ExceptionGroup("group", members)
 
 
 def bad_group() -> Any:
-    class Bad(ExceptionGroup):  # type: ignore[misc,name-defined,unused-ignore]  # noqa: F821
+    class Bad(ExceptionGroup):
         exceptions = 5
 
     return Bad("bad", [ValueError("member")])

@@ -83,7 +83,7 @@ def state() -> dict[Any, Any]:
         )
         for name in names
     }
-    to_close = [reference() for reference in logging._handlerList]  # type: ignore[attr-defined]
+    to_close = [reference() for reference in logging._handlerList]
     for logger in loggers():
         found[logger, "level"] = logger.level
         found[logger, "disabled"] = logger.disabled
@@ -368,7 +368,7 @@ def test_options_are_keyword_only() -> None:
     assert kinds.pop("config") is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert set(kinds.values()) == {inspect.Parameter.KEYWORD_ONLY}
     with pytest.raises(TypeError):
-        logweft.install(None, "INFO")  # type: ignore[misc]
+        logweft.install(None, "INFO")
 
 
 TELL = """
@@ -530,8 +530,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"capture": ["main", "asyncio"]}, ValueError, "asyncio"),
     ({"capture": "everything"}, ValueError, "everything"),
     ({"capture": 7}, TypeError, "7"),
-    ({"capture": [["main"]]}, TypeError, "got list object in it"),  # type: ignore[list-item]
-    ({"capture": [7]}, TypeError, "got 7 in it"),  # type: ignore[list-item]
+    ({"capture": [["main"]]}, TypeError, "got list object in it"),
+    ({"capture": [7]}, TypeError, "got 7 in it"),
     ({"sticky": "yes"}, TypeError, "yes"),
     ({"sticky": 1}, TypeError, "1"),
     ({"config": "logging.ini"}, TypeError, "logging.ini"),
@@ -734,11 +734,11 @@ def test_install_twice_with_other_options() -> None:
     """
     bare()
     logweft.install(level="INFO")
-    line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    line = inspect.currentframe().f_lineno - 1
     once = state()
     for options in ({"level": "DEBUG"}, {}, {"level": "INFO", "config": {"version": 1}}):
         with pytest.raises(RuntimeError) as raised:
-            logweft.install(**options)  # type: ignore[arg-type]
+            logweft.install(**options)
         assert f"{os.path.basename(__file__)}:{line}" in str(raised.value)
     assert different(once, state()) == {}
 
@@ -980,13 +980,13 @@ def test_make_record_called_directly() -> None:
 
 
 WRONG_CALLS: list[tuple[str, Callable[[logging.Logger], object]]] = [
-    ("unknown keyword", lambda log: log.warning("x", user_id=1)),  # type: ignore[call-arg]
-    ("extra is a list", lambda log: log.warning("x", extra=["a"])),  # type: ignore[arg-type]
-    ("extra is a str", lambda log: log.warning("x", extra="name")),  # type: ignore[arg-type]
-    ("extra is an int", lambda log: log.warning("x", extra=7)),  # type: ignore[arg-type]
-    ("no message", lambda log: log.warning()),  # type: ignore[call-arg]
-    ("level is a str", lambda log: log.log("INFO", "x")),  # type: ignore[arg-type]
-    ("stacklevel is a str", lambda log: log.warning("x", stacklevel="2")),  # type: ignore[arg-type]
+    ("unknown keyword", lambda log: log.warning("x", user_id=1)),
+    ("extra is a list", lambda log: log.warning("x", extra=["a"])),
+    ("extra is a str", lambda log: log.warning("x", extra="name")),
+    ("extra is an int", lambda log: log.warning("x", extra=7)),
+    ("no message", lambda log: log.warning()),
+    ("level is a str", lambda log: log.log("INFO", "x")),
+    ("stacklevel is a str", lambda log: log.warning("x", stacklevel="2")),
 ]
 
 
@@ -1021,7 +1021,7 @@ def test_get_logger(tmp_path: Path, level: str) -> None:
     bare()
     with installed(tmp_path) as read:
         log = logweft.get_logger("shop")
-        here = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+        here = inspect.currentframe().f_lineno + 1
         getattr(log, level)("User login", user_id=12345, success=True)
         (line,) = read()
     assert (line["message"], line["user_id"], line["success"]) == ("User login", 12345, True)
@@ -1035,7 +1035,7 @@ def test_get_logger_log(tmp_path: Path) -> None:
     """log.log() takes level, message, arguments and fields, and tells the caller's line."""
     bare()
     with installed(tmp_path) as read:
-        here = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+        here = inspect.currentframe().f_lineno + 1
         logweft.get_logger("shop").log(logging.WARNING, "paid %d of %s", 7, "x", amount=12.5)
         (line,) = read()
     assert (line["message"], line["level"], line["amount"]) == ("paid 7 of x", "WARNING", 12.5)
@@ -1052,7 +1052,7 @@ def test_get_logger_stacklevel(tmp_path: Path) -> None:
         logging.getLogger("shop").info("stdlib", stacklevel=2)
 
     with installed(tmp_path) as read:
-        here = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+        here = inspect.currentframe().f_lineno + 1
         helper()
         new, stdlib = read()
     assert new["function"] == stdlib["function"] == "test_get_logger_stacklevel"
@@ -1066,7 +1066,7 @@ def test_caller_of_stdlib_calls(tmp_path: Path) -> None:
     """
     bare()
     with installed(tmp_path) as read:
-        here = inspect.currentframe().f_lineno  # type: ignore[union-attr]
+        here = inspect.currentframe().f_lineno
         logging.info("1")
         logging.getLogger("shop").info("2", extra={"name": 1})
         logging.LoggerAdapter(logging.getLogger("shop"), {}).info("3")

@@ -404,7 +404,7 @@ def test_an_exception_is_data() -> None:
     """Type, message, frames, notes and cause are fields of their own."""
     exc = raised(ValueError("outer"))
     exc.__cause__ = KeyError("inner")
-    exc.__notes__ = ["note", 5]  # type: ignore[attr-defined,unused-ignore]
+    exc.__notes__ = ["note", 5]
     told = exception_fields(exc, exc.__traceback__)
     assert list(told) == ["type", "message", "stack_trace", "notes", "cause"]
     assert (told["type"], told["message"], told["notes"]) == ("ValueError", "outer", ["note", "5"])
@@ -444,9 +444,9 @@ def test_groups_are_bounded(width: int) -> None:
     """However many members of groups of members there are, a fixed number is told."""
     members: list[Any] = [ValueError(str(n)) for n in range(width)]
     for _ in range(3):
-        group = ExceptionGroup  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+        group = ExceptionGroup
         members = [group("g", list(members)) for _ in range(min(width, 40))]
-    exc = ExceptionGroup("all", members)  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+    exc = ExceptionGroup("all", members)
     told = exception_fields(exc, None)
     assert told["exceptions"][0]["type"] == "ExceptionGroup"
     assert count(told) <= 64

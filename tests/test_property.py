@@ -214,7 +214,7 @@ def test_any_exception_gives_one_strict_line(
 ) -> None:
     """Whatever an exception's arguments and notes are: its type is on the line."""
     exc = ValueError(*words)
-    exc.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]
+    exc.__notes__ = notes
     if chained:
         exc.__cause__ = KeyError(cause)
     line = verify("failed", (), exc_info=exc)

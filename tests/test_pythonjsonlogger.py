@@ -464,26 +464,26 @@ def test_rename_without_a_format() -> None:
 def subclasses(base: Formatter) -> dict[str, Callable[[], logging.Formatter]]:
     """Return the documentation's ways of overriding, for upstream's class or for ours."""
 
-    class CommaSupport(base):  # type: ignore[valid-type, misc]
+    class CommaSupport(base):
         def parse(self) -> list[str]:
             if isinstance(self._style, str) and self._style == ",":
                 return str(self._fmt).split(",")
             return list(super().parse())
 
-    class SemicolonSupport(base):  # type: ignore[valid-type, misc]
+    class SemicolonSupport(base):
         def parse(self) -> list[str]:
             return str(self._fmt).split(";")
 
-    class Silly(base):  # type: ignore[valid-type, misc]
+    class Silly(base):
         def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
             return {name[::-1]: value for name, value in log_data.items()}
 
-    class RequestId(base):  # type: ignore[valid-type, misc]
+    class RequestId(base):
         def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
             log_data["request_id"] = "r-1"
             return log_data
 
-    class AddFields(base):  # type: ignore[valid-type, misc]
+    class AddFields(base):
         def add_fields(
             self,
             log_data: dict[str, Any],
@@ -495,11 +495,11 @@ def subclasses(base: Formatter) -> dict[str, Callable[[], logging.Formatter]]:
             log_data["message"] = log_data["message"] + "!"
             log_data["keys"] = sorted(message_dict)
 
-    class Jsonify(base):  # type: ignore[valid-type, misc]
+    class Jsonify(base):
         def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
             return json.dumps({"wrapped": log_data})
 
-    class Times(base):  # type: ignore[valid-type, misc]
+    class Times(base):
         def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
             return "noon"
 

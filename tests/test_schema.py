@@ -62,16 +62,16 @@ def context(log: logging.Logger) -> None:
         except KeyError:
             raise ValueError("outer")
     except ValueError as exc:
-        exc.__notes__ = ["a note"]  # type: ignore[attr-defined,unused-ignore]
+        exc.__notes__ = ["a note"]
         log.exception("failed", stack_info=True)
 
 
 def group(log: logging.Logger) -> None:
     members: list[Any] = [ValueError("a"), KeyError("b")]
     for _ in range(40):
-        members = [ExceptionGroup("g", members)]  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+        members = [ExceptionGroup("g", members)]
     members.append(OSError(2, "gone"))
-    log.error("failed", exc_info=ExceptionGroup("all", members))  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+    log.error("failed", exc_info=ExceptionGroup("all", members))
 
 
 def long(log: logging.Logger) -> None:

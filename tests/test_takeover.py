@@ -128,7 +128,7 @@ def test_stock_handler_is_taken_over(tmp_path: Path, kind: str, name: str) -> No
     handler.setFormatter(formatter)
     handler.setLevel(logging.WARNING)
     filters = [lambda record: "secret" not in record.getMessage()]
-    handler.addFilter(filters[0])  # type: ignore[arg-type]
+    handler.addFilter(filters[0])
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     listed = logger.handlers
@@ -340,7 +340,7 @@ class Vendor(logging.Handler):
         self.seen.append(record)
 
 
-class SubclassedStream(logging.StreamHandler):  # type: ignore[type-arg]
+class SubclassedStream(logging.StreamHandler):
     """A stream handler with a reason to exist."""
 
 
@@ -451,7 +451,7 @@ def test_own_formatter_keeps_its_text() -> None:
     logger.addHandler(handler)
     with logweft.install(stream=io.StringIO(), capture=False):
         logger.warning("paid")
-    assert handler.stream.getvalue() == "own paid\n"  # type: ignore[attr-defined]
+    assert handler.stream.getvalue() == "own paid\n"
 
 
 # Staying installed

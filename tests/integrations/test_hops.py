@@ -331,21 +331,21 @@ def test_wrong_calls_fail_as_they_do_without_us() -> None:
     with ThreadPoolExecutor(1) as pool, ProcessPoolExecutor(1) as processes:
         some_thread_pool = ThreadPool(1)
         calls: list[Callable[[], Any]] = [
-            lambda: pool.submit(),  # type: ignore[call-arg]
-            lambda: pool.submit(fn=contracts.answer),  # type: ignore[call-arg]
+            lambda: pool.submit(),
+            lambda: pool.submit(fn=contracts.answer),
             lambda: pool.submit(contracts.answer, 1, 2, there=3).result(),
-            lambda: pool.submit(7).result(),  # type: ignore[arg-type]
-            lambda: pool.map(),  # type: ignore[call-arg]
-            lambda: processes.submit(),  # type: ignore[call-arg]
-            lambda: processes.submit(fn=contracts.answer),  # type: ignore[call-arg]
-            lambda: Process(nonsense=1),  # type: ignore[call-arg]
-            lambda: Process(target=contracts.answer, args=7),  # type: ignore[arg-type]
-            lambda: threading.Thread(nonsense=1),  # type: ignore[call-arg]
-            lambda: threading.Thread.start(),  # type: ignore[call-arg]
-            lambda: some_thread_pool.apply_async(),  # type: ignore[call-arg]
-            lambda: some_thread_pool.apply_async(nonsense=1),  # type: ignore[call-arg]
-            lambda: some_thread_pool.imap(),  # type: ignore[call-arg]
-            lambda: some_thread_pool.apply(7),  # type: ignore[arg-type]
+            lambda: pool.submit(7).result(),
+            lambda: pool.map(),
+            lambda: processes.submit(),
+            lambda: processes.submit(fn=contracts.answer),
+            lambda: Process(nonsense=1),
+            lambda: Process(target=contracts.answer, args=7),
+            lambda: threading.Thread(nonsense=1),
+            lambda: threading.Thread.start(),
+            lambda: some_thread_pool.apply_async(),
+            lambda: some_thread_pool.apply_async(nonsense=1),
+            lambda: some_thread_pool.imap(),
+            lambda: some_thread_pool.apply(7),
         ]
         try:
             without = [error_of(call) for call in calls]

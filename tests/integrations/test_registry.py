@@ -324,7 +324,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         select("nope")
     assert all(name in str(raised.value) for name in REGISTRY)
     with pytest.raises(TypeError, match="must be 'auto', 'none' or a list of names, got 7"):
-        select(7)  # type: ignore[arg-type]
+        select(7)
 
 
 def test_what_can_be_selected() -> None:

@@ -1662,8 +1662,8 @@ FULL = [
     "span_id",
     "trace_flags",
     "tenant",
-    "order",
     "amount",
+    "order",
     "template",
     "file",
     "line",
@@ -1676,13 +1676,26 @@ FULL = [
 ]
 
 
+def test_extra_beats_a_named_argument_and_both_a_bound_field() -> None:
+    """Of equal names the call's is kept, of the call's that in extra; each stands once."""
+    with logweft.bind(order="bound", tenant="bound"):
+        line = line_of(
+            lambda log: log.error(
+                "%(order)s %(tenant)s", {"order": "arg", "tenant": "arg"}, extra={"order": "extra"}
+            )
+        )
+
+    assert (line["order"], line["tenant"]) == ("extra", "arg")
+    assert not [name for name in line if name.endswith("_")]
+
+
 def full_line(**options: Any) -> dict[str, Any]:
     with logweft.adopt(ID), logweft.bind(tenant="t"):
         return line_of(full_call, **options)
 
 
 def test_the_default_line_has_its_fields_in_order() -> None:
-    """All fields stand in the documented order: head, bound, named arguments, extra, tail."""
+    """All fields stand in the documented order: head, bound, extra, named arguments, tail."""
     line = full_line(service="shop", version="1.2", environment="prod")
     assert list(line) == FULL
     assert TIMESTAMP.fullmatch(line["timestamp"])

@@ -49,9 +49,13 @@ TABLE: dict[str, Row] = {
     "integrations": Row(("integrations.*", "_context", "_trace")),
     "integrations._patch": Row(("_context", "_trace"), ("wrapt",)),
     # What travels to another process: plain values, and the options to begin with there.
+    "integrations._request": Row(("_context",)),
     "integrations._hop": Row(("_context", "_trace", "_plain")),
     "integrations.*": Row(
-        ("integrations._patch", "integrations._hop", "_context", "_trace", "asgi", "wsgi")
+        (
+            *("integrations._patch", "integrations._hop", "integrations._request"),
+            *("_context", "_trace", "asgi", "wsgi"),
+        )
     ),
     "cli": Row((API, "cli", "cli.*")),
     "cli.query": Row((API, "cli", "cli.*"), ("duckdb",)),

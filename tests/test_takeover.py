@@ -804,3 +804,45 @@ def test_threads_start_with_the_first_line() -> None:
     before = threading.active_count()
     with logweft.install(capture=False, stream=io.StringIO()):
         assert threading.active_count() == before
+
+
+def test_no_accepted_line_is_lost_while_others_reconfigure(tmp_path: Path) -> None:
+    """Of lines accepted while handlers are thrown away and made anew, each is written."""
+    done = run(
+        """
+        import logging, logging.config, sys, threading, logweft
+        installation = logweft.install(capture=False)
+        config = {
+            "version": 1,
+            "handlers": {
+                name: {"class": "logging.FileHandler", "filename": sys.argv[1]} for name in "ab"
+            },
+            "loggers": {"b": {"handlers": ["b"]}},
+            "root": {"level": "INFO", "handlers": ["a"]},
+        }
+        logging.config.dictConfig(config)
+        stop = threading.Event()
+
+        def work(name):
+            while not stop.is_set():
+                logging.getLogger(name).info("x")
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "abab"]
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            logging.config.dictConfig(config)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert installation.flush(60)
+        stats = installation.stats()
+        assert stats.depth == 0, stats
+        assert stats.accepted == stats.written + sum(stats.dropped.values()), stats
+        assert stats.errors == 0, stats
+        """,
+        str(tmp_path / "lines.log"),
+    )
+
+    assert done.code == 0, done.err
+    assert done.err == ""

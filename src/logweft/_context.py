@@ -13,6 +13,7 @@ from functools import wraps
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, final
 
+from ._redact import shown
 from ._trace import (
     ORDER,
     RANDOM,
@@ -105,6 +106,9 @@ class Context:
         return Context(**{name: getattr(self, name) for name in self.__slots__} | changes)
 
 
+ADOPTED = "logweft.context"
+"""Where a request that is under an ID already says so: a key of its ASGI scope or WSGI environ."""
+
 NOTHING = Context()
 _current: ContextVar[Context] = ContextVar("logweft_context", default=NOTHING)
 
@@ -154,14 +158,14 @@ class Scope:
     Context there is left alone.
     """
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_token", "context")
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self.context = context
         self._token: Token[Context] | None = _current.set(context)
 
     def __enter__(self) -> Context:
-        return self._context
+        return self.context
 
     def __exit__(
         self,
@@ -177,7 +181,7 @@ class Scope:
             _current.reset(token)
 
     async def __aenter__(self) -> Context:
-        return self._context
+        return self.context
 
     async def __aexit__(
         self,
@@ -359,7 +363,7 @@ def child_environment(environment: Mapping[str, str] | None = None) -> dict[str,
     Source: OpenTelemetry, "Environment variables as context propagation carriers".
     """
     if environment is not None and not isinstance(environment, Mapping):
-        raise TypeError(f"environment must be a mapping, got {environment!r}")
+        raise TypeError(f"environment must be a mapping, got {shown(environment)}")
     result = dict(os.environ if environment is None else environment)
     headers: dict[str, str] = {}
     inject(headers)

@@ -36,7 +36,7 @@ TAIL = (
     "version",
     "environment",
 )
-"""The default line: `HEAD`, then bound, named-argument and ``extra`` fields, then `TAIL`."""
+"""The default line: `HEAD`, then bound, ``extra`` and named-argument fields, then `TAIL`."""
 
 ERROR, TRUNCATED = "logweft_error", "truncated"
 _IDS = ("timestamp", "correlation_id", *_TRACE)
@@ -338,19 +338,12 @@ class JsonFormatter(_PythonJsonFormatter):
     def _users_fields(
         self, record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield what Context and call say, the more specific last: of equal names it wins."""
+        """Yield what Context and call say; of equal names the later wins, ``extra`` always."""
         attributes = record.__dict__
         context = _context(record)
         yield from context.fields.items()
-        access = access_fields(record)
-        if access is not None:
-            yield from access.items()
-        elif isinstance(record.args, Mapping) and isinstance(record.msg, str):
-            arguments = self._arguments(record)
-            for name in _NAMED.findall(record.msg):
-                with suppress(Exception):
-                    yield name, arguments[name]
         yield from message_dict.items()
+        extra = set()
         for name, value in list(attributes.items()):
             if name in self.reserved_attrs or name in _NOT_FIELDS:
                 continue
@@ -358,7 +351,17 @@ class JsonFormatter(_PythonJsonFormatter):
                 continue  # the record's own, and written by that name already
             if name == "correlation_id" and value is context.correlation_id:
                 continue  # ContextFilter's, for plain text formats
+            extra.add(name)
             yield name, value
+        access = access_fields(record)
+        if access is not None:
+            yield from access.items()
+        elif isinstance(record.args, Mapping) and isinstance(record.msg, str):
+            arguments = self._arguments(record)
+            for name in _NAMED.findall(record.msg):
+                if name not in extra:
+                    with suppress(Exception):
+                        yield name, arguments[name]
 
     def _set_message(self, record: logging.LogRecord, fields: dict[str, Any]) -> str | None:
         """

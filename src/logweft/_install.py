@@ -532,7 +532,7 @@ class Installation:
         deactivate()
         if self._policy_before is not None:
             set_policy(self._policy_before)
-        if self._base is not None and current() is self._base.__enter__():
+        if self._base is not None and current() is self._base.context:
             self._base.__exit__(None, None, None)
         for hook in reversed(self._hooks):
             hook.undo()

@@ -161,11 +161,11 @@ class Listener:
 
     def retire(self, target: Target) -> None:
         """Cease to serve *target* as soon as its lines are written."""
+        # One step, since a line that comes between the look and the removal would be lost.
         with self._lock:
             target.retired = True
-            done = target.lane is not target or not (target.waiting or target.taken)
-        if done:
-            self.remove(target)
+            if target.lane is not target or not (target.waiting or target.taken):
+                self.remove(target)
 
     # Where the log call is
 
@@ -307,7 +307,7 @@ class Listener:
                 lost, target.taken = target.taken, deque()
                 self.count_dropped(target, lost)
         if target.retired:
-            self.remove(target)
+            self.retire(target)
 
     def _take(self, target: Target) -> bool:
         """Move lines from `waiting` to `taken`; what an attempt left there goes first."""

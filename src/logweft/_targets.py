@@ -23,6 +23,8 @@ _PIPE_BATCH_BYTES = select.PIPE_BUF  # what no other process's write can get int
 
 
 class Item(NamedTuple):
+    """One line of one target: its payload, size (bytes), level, and whether a target logged it."""
+
     payload: Any
     size: int
     level: int

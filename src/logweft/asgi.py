@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ._context import Context, adopt
+from ._context import ADOPTED, Context, adopt
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_ADOPTED = "logweft.context"
 _HEADER = b"x-correlation-id"
 
 
@@ -33,7 +32,7 @@ class CorrelationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; what the application raises is passed through."""
-        if scope["type"] not in ("http", "websocket") or _ADOPTED in scope:
+        if scope["type"] not in ("http", "websocket") or ADOPTED in scope:
             await self.app(scope, receive, send)
             return
         client = scope.get("client")
@@ -45,7 +44,7 @@ def adopted_by(app: App, context: Context) -> App:
     """Return *app* so that it knows its connection is under *context*, and answers with the ID."""
 
     async def adopted(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, _ADOPTED: context}, receive, answering(send, context))
+        await app({**scope, ADOPTED: context}, receive, answering(send, context))
 
     return adopted
 

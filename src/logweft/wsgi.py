@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ._context import Context, adopt, current, enter
+from ._context import ADOPTED, Context, adopt, current, enter
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_ADOPTED = "logweft.context"
 _HEADER = "X-Correlation-ID"
 
 
@@ -32,10 +31,10 @@ class CorrelationMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request; what the application raises is passed through."""
-        if _ADOPTED in environ:
+        if ADOPTED in environ:
             return self.app(environ, start_response)
         with adopt(environ, peer=environ.get("REMOTE_ADDR")) as context:
-            environ[_ADOPTED] = context
+            environ[ADOPTED] = context
             body = self.app(environ, answering(start_response, context))
             # Made already, or the server's own way to send a file, which it knows by its type.
             if type(body) in (list, tuple, environ.get("wsgi.file_wrapper")):

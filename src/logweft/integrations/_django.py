@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from logweft import asgi, wsgi
-from logweft._context import current, enter
+from logweft._context import ADOPTED, current, enter
 
 from ._patch import wrap
 
@@ -50,5 +50,5 @@ def _wsgi_call(
 def _close(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    with enter((instance.environ or {}).get("logweft.context") or current()):
+    with enter((instance.environ or {}).get(ADOPTED) or current()):
         return wrapped(*args, **kwargs)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from logweft._context import adopt, current, enter
+from logweft._context import ADOPTED, adopt, current, enter
 from logweft.wsgi import answering
 
 from ._patch import wrap
@@ -49,6 +49,6 @@ def _create(
 ) -> Any:
     response, environ = wrapped(*args, **kwargs)
     adopt(environ, peer=environ.get("REMOTE_ADDR"))  # until the end of _handle
-    environ["logweft.context"] = current()
+    environ[ADOPTED] = current()
     response.start_response = answering(response.start_response, current())
     return response, environ

@@ -11,20 +11,12 @@ Tested with urllib3 1.26 and 2, requests, botocore
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from logweft._context import inject
-
 from ._patch import wrap
-
-_HEADERS = 3
-"""Where headers are in ``urlopen(method, url, body, headers)``."""
-
-_HOST = re.compile(r"https?://(?:[^/?#]*@)?\[?([^/?#]*?)\]?(?::\d*)?(?:[/?#]|$)", re.IGNORECASE)
-"""The host in a whole URL, which is what a proxy is sent; there the pool's host is the proxy."""
+from ._request import call_with_ids
 
 
 def patch(module: ModuleType) -> None:
@@ -35,19 +27,5 @@ def patch(module: ModuleType) -> None:
 def _urlopen(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    is_positional = len(args) > _HEADERS
-    headers = args[_HEADERS] if is_positional else kwargs.get("headers")
-    if headers is None:
-        headers = instance.headers  # as urlopen does
-    if not isinstance(headers, Mapping):
-        return wrapped(*args, **kwargs)
-    url = args[1] if len(args) > 1 else kwargs.get("url")
-    target = _HOST.match(url) if isinstance(url, str) else None
-    # A copy() of its own keeps what dict() would not: a name's several values.
-    headers = headers.copy() if hasattr(headers, "copy") else dict(headers)
-    inject(headers, host=target[1] if target else instance.host)
-    if is_positional:
-        args = (*args[:_HEADERS], headers, *args[_HEADERS + 1 :])
-    else:
-        kwargs["headers"] = headers
-    return wrapped(*args, **kwargs)
+    own = instance.headers  # which urlopen takes where there are none
+    return call_with_ids(wrapped, args, kwargs, default=own, none=own, host=instance.host)

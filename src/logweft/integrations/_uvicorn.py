@@ -17,13 +17,12 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from logweft._context import adopt
+from logweft._context import ADOPTED, adopt
 from logweft.asgi import answering
 
 from ._hop import flush
 from ._patch import wrap
 
-_ADOPTED = "logweft.context"
 _SENDS = {
     "RequestResponseCycle": "send",
     "WebSocketProtocol": "asgi_send",
@@ -65,14 +64,14 @@ def _run_asgi(
 async def _adopted(wrapped: Callable[..., Any], scope: Any, *args: Any, **kwargs: Any) -> Any:
     client = scope.get("client")
     async with adopt(scope.get("headers"), peer=client[0] if client else None) as context:
-        scope[_ADOPTED] = context
+        scope[ADOPTED] = context
         return await wrapped(*args, **kwargs)
 
 
 def _send(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    context = instance.scope.get(_ADOPTED)
+    context = instance.scope.get(ADOPTED)
     if context is None:
         return wrapped(*args, **kwargs)
     return answering(wrapped, context)(*args, **kwargs)

@@ -811,6 +811,7 @@ def test_no_accepted_line_is_lost_while_others_reconfigure(tmp_path: Path) -> No
     done = run(
         """
         import logging, logging.config, sys, threading, logweft
+        sys.setswitchinterval(1e-5)  # as many calls as possible are under way
         installation = logweft.install(capture=False)
         config = {
             "version": 1,

@@ -14,11 +14,10 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ._filter import SEEN, ContextFilter
-from ._formatter import JsonFormatter
 from ._plain import type_name
 from ._redact import shown
 from ._targets import Item, Target, make_target
@@ -141,31 +140,46 @@ class Listener:
 
     def add(self, target: Target) -> None:
         """Begin to serve *target*; where two have one destination, a record goes there once."""
-        for other in self.targets:
-            if other.destination == target.destination:
-                other.shared = target.shared = True
-                if type(other) is type(target):
-                    target.lane = other.lane  # so that their lines stay in order
-        self.targets.append(target)
+        with self._lock:
+            for other in self.targets:
+                if other.destination == target.destination:
+                    other.shared = target.shared = True
+                    if type(other) is type(target):
+                        target.lane = other.lane or other  # so that their lines stay in order
+            self.targets.append(target)
+            target.engage()
 
     def remove(self, target: Target) -> None:
-        """Cease to serve *target* and give its handler back."""
+        """Cease to serve *target* and give its handler back; what it has not taken is dropped."""
         with self._lock:
+            target.retired = True
             if target not in self.targets:
                 return
             self.targets.remove(target)
             for other in self.targets:
                 if other.lane is target:
-                    other.lane = other
-        target.release()
+                    other.lane = None
+            self.count_dropped(target, [*target.taken, *target.waiting])
+            target.taken, target.waiting = deque(), deque()
+            target.release()
 
     def retire(self, target: Target) -> None:
         """Cease to serve *target* as soon as its lines are written."""
         # One step, since a line that comes between the look and the removal would be lost.
         with self._lock:
             target.retired = True
-            if target.lane is not target or not (target.waiting or target.taken):
+            if not (target.waiting or target.taken):
                 self.remove(target)
+
+    def _revive(self, target: Target) -> Target:
+        """Return who takes the line of a call that began before *target* was removed."""
+        for other in self.targets:
+            if other.destination == target.destination and type(other) is type(target):
+                target.lane = other.lane or other
+                return target.lane
+        target.lane = None
+        self.add(target)
+        return target
 
     # Where the log call is
 
@@ -200,7 +214,9 @@ class Listener:
         full = self.depth >= self.capacity or self.bytes + item.size > self.capacity_bytes
         if full and self.depth:
             return False
-        target = target.lane
+        target = target.lane or target
+        if not target.engaged:
+            target = self._revive(target)
         target.waiting.append(item)
         target.accepted += 1
         self.depth += 1
@@ -223,7 +239,7 @@ class Listener:
                     return True
         with self._lock:
             self.dropped[item.level] += 1
-            target.lane.unreported += 1
+            (target.lane or target).unreported += 1
         return False
 
     def _ring(self) -> None:
@@ -549,15 +565,9 @@ class QueueHandler(logging.handlers.QueueHandler):
             )
         super().__init__(listener)  # type: ignore[arg-type]  # as above
         self.addFilter(ContextFilter())
-        self._default = JsonFormatter()
-        self.targets = [make_target(handler) for handler in handlers]
+        self.targets = [make_target(handler, self) for handler in handlers]
         for each in self.targets:
-            each.formatter = self._formatter_of(each)
             listener.add(each)
-
-    def _formatter_of(self, target: Target) -> Callable[[], logging.Formatter]:
-        """Return what tells the formatter at the time of a call, since it may be set later."""
-        return lambda: target.handler.formatter or self.formatter or self._default
 
     def handle(self, record: logging.LogRecord) -> Any:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import copy
+import functools
 import logging
 import logging.handlers
 import os
@@ -13,7 +14,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
 
 from ._formatter import JsonFormatter
@@ -48,15 +49,21 @@ class Target:
     `prepare` runs where the log call is; `write` in one thread at a time, the listener's as a rule.
     """
 
-    def __init__(self, handler: logging.Handler) -> None:
+    def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
         self.handler = handler
+        # Weak, so that a target, and its descriptor, ends with the last call that uses it.
+        self._front = weakref.ref(front)
         self.destination: object = None
         self.shared = False
-        self.lane: Target = self
-        self.retired = False
+        self.lane: Target | None = None  # who writes our lines, if another does
+        self.retired = self.engaged = False
         self.batch_bytes = _BATCH_BYTES
-        self.formatter: Callable[[], logging.Formatter] = JsonFormatter
         self.forget()
+
+    def formatter(self) -> logging.Formatter:
+        """Return the formatter of this moment, since it may be set at any time."""
+        front = self._front()
+        return self.handler.formatter or (front and front.formatter) or _default_formatter()
 
     def forget(self) -> None:
         """Begin afresh: what waits is written by the parent process."""
@@ -90,8 +97,13 @@ class Target:
     def finish(self) -> None:
         """Flush and close the handler, at exit."""
 
+    def engage(self) -> None:
+        """Make the handler ours, until `release`."""
+        self.engaged = True
+
     def release(self) -> None:
         """Give the handler back as it was."""
+        self.engaged = False
 
 
 class DescriptorTarget(Target):
@@ -105,8 +117,10 @@ class DescriptorTarget(Target):
 
     handler: logging.StreamHandler[Any]
 
-    def __init__(self, handler: logging.StreamHandler[Any], descriptor: int) -> None:
-        super().__init__(handler)
+    def __init__(
+        self, handler: logging.StreamHandler[Any], front: logging.Handler, descriptor: int
+    ) -> None:
+        super().__init__(handler, front)
         self.destination = getattr(handler, "baseFilename", descriptor)
         self._open(descriptor)
 
@@ -150,10 +164,6 @@ class DescriptorTarget(Target):
                 self._begun -= done[-1].size
             ledger.count_written(self, done)
 
-    def release(self) -> None:
-        """Close the descriptor."""
-        self._close()
-
 
 class LineTarget(Target):
     """
@@ -164,14 +174,12 @@ class LineTarget(Target):
     stuck write would hold its lock for ever.
     """
 
-    def __init__(self, handler: logging.Handler) -> None:
-        super().__init__(handler)
-        self._reference = _leave_shutdown_list(handler)
+    def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
+        super().__init__(handler, front)
         stream = getattr(handler, "stream", None)
         self.destination = getattr(handler, "baseFilename", None) or id(stream)
+        self._reference: Any = None
         self._failure: BaseException | None = None
-        vars(handler)["format"] = _finished_line
-        vars(handler)["handleError"] = self._note_failure
 
     def _note_failure(self, record: logging.LogRecord) -> None:
         """Stand in for `logging.Handler.handleError`, which prints message and arguments raw."""
@@ -212,8 +220,16 @@ class LineTarget(Target):
         except Exception:  # noqa: BLE001 - as logging.shutdown does: one must not stop the next
             return
 
+    def engage(self) -> None:
+        """Have the handler write finished lines and tell us its errors."""
+        super().engage()
+        self._reference = _leave_shutdown_list(self.handler)
+        vars(self.handler)["format"] = _finished_line
+        vars(self.handler)["handleError"] = self._note_failure
+
     def release(self) -> None:
         """Give the handler its own methods back, and its place in the list."""
+        super().release()
         for name in ("format", "handleError"):
             vars(self.handler).pop(name, None)
         _enter_shutdown_list(self._reference)
@@ -226,10 +242,14 @@ class RecordTarget(LineTarget):
     So a vendor's handler finds the fields it looks for, and the active span.
     """
 
-    def __init__(self, handler: logging.Handler) -> None:
-        super().__init__(handler)
+    def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
+        super().__init__(handler, front)
         self.destination = id(handler)
-        vars(handler).pop("format")
+
+    def engage(self) -> None:
+        """Have the handler tell us its errors; its format is its own."""
+        super().engage()
+        vars(self.handler).pop("format")
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return a copy whose message is final, and the context of the call."""
@@ -250,18 +270,18 @@ _FILES = (
 )
 
 
-def make_target(handler: logging.Handler) -> Target:
-    """Return the `Target` that fits *handler*."""
+def make_target(handler: logging.Handler, front: logging.Handler) -> Target:
+    """Return the `Target` that fits *handler*, for the QueueHandler *front*."""
     if type(handler) is logging.StreamHandler or type(handler) is logging.FileHandler:
         descriptor = _descriptor(handler)
         if descriptor is not None:
             try:
-                return DescriptorTarget(handler, descriptor)
+                return DescriptorTarget(handler, front, descriptor)
             except OSError:  # no descriptors left: its stream has one
-                return LineTarget(handler)
+                return LineTarget(handler, front)
     if isinstance(handler, (logging.StreamHandler, *_FILES)):
-        return LineTarget(handler)
-    return RecordTarget(handler)
+        return LineTarget(handler, front)
+    return RecordTarget(handler, front)
 
 
 def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
@@ -275,6 +295,11 @@ def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
     except Exception:  # noqa: BLE001 - a stand-in for a stream raises anything
         return None
     return descriptor if isinstance(descriptor, int) else None
+
+
+@functools.cache
+def _default_formatter() -> logging.Formatter:
+    return JsonFormatter()
 
 
 def _finished_line(record: logging.LogRecord) -> str:

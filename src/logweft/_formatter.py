@@ -20,8 +20,7 @@ from ._access import access_fields
 from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
-from ._redact import MARKER, hide_arguments, shown
-from ._redact import redact as redact_value
+from ._redact import Redactor, make_redactor, shown
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
 HEAD = ("timestamp", "level", "logger", "message", "correlation_id", *_TRACE)
@@ -149,7 +148,7 @@ class JsonFormatter(_PythonJsonFormatter):
         service: value of the field ``service``; None leaves it out. The same for *version* and
             *environment*.
         args: add the field ``args``, the positional arguments of the message, behind ``template``.
-        redact: withhold secrets.
+        redact: withhold secrets: True, False, or the options of `Redactor` as a mapping.
         max_line: longest line (bytes, newline included, at least 1024); a longer one is cut inside
             the JSON and gets ``"truncated": true``.
         encoder: ``"json"``, ``"orjson"``, ``"msgspec"``, or ``"auto"`` for the first installed of
@@ -174,7 +173,7 @@ class JsonFormatter(_PythonJsonFormatter):
         version: str | None = None,
         environment: str | None = None,
         args: bool = False,
-        redact: bool = True,
+        redact: bool | Mapping[str, Any] | Redactor = True,
         max_line: int = MAX_LINE,
         encoder: str = "auto",
         **options: Any,
@@ -183,9 +182,8 @@ class JsonFormatter(_PythonJsonFormatter):
             raise ValueError(
                 f"max_line must be an int >= {MIN_MAX_LINE} (bytes), got {shown(max_line)}"
             )
-        for name, flag in (("redact", redact), ("args", args)):
-            if not isinstance(flag, bool):
-                raise TypeError(f"{name} must be True or False, got {shown(flag)}")
+        if not isinstance(args, bool):
+            raise TypeError(f"args must be True or False, got {shown(args)}")
         if fmt is not None and not isinstance(fmt, str):
             if not isinstance(fmt, Sequence) or isinstance(fmt, (bytes, bytearray)):
                 raise TypeError(f"fmt must be a str or a sequence of names, got {shown(fmt)}")
@@ -222,8 +220,7 @@ class JsonFormatter(_PythonJsonFormatter):
             | {*self.static_fields, ERROR, TRUNCATED}
         ).difference(self.defaults)  # which are there to be overridden
         self._written = self._system.union(map(self._get_rename, self._system))
-        self._redact: Callable[[Any], Any] = redact_value if redact else _unchanged
-        self._hidden = hide_arguments if redact else _hide_none
+        self._redactor = make_redactor(redact)
         self._max_line = max_line
         # With a serializer or an encoder of the user's own, python-json-logger's code is what runs.
         self._encode, self._float_literal = _encoder("json" if self._is_customised() else encoder)
@@ -265,7 +262,7 @@ class JsonFormatter(_PythonJsonFormatter):
         fields: dict[str, Any] = {}
         error = self._set_message(record, fields)
         if error is not None and "args" not in self._system:
-            fields["args"] = self._arguments(record)
+            fields["args"] = self._arguments(record)[1]
         if "asctime" in self._required_fields:
             try:
                 record.asctime = self.formatTime(record, self.datefmt)
@@ -280,7 +277,12 @@ class JsonFormatter(_PythonJsonFormatter):
         tree: dict[str, Any] = {}
         for name, value in data.items():
             put(tree, walk.key(name), walk.plain(value, 1))
-        redacted: dict[str, Any] = self._redact(tree)
+        return self._redact(tree)
+
+    def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
+        if self._redactor is None:
+            return tree
+        redacted: dict[str, Any] = self._redactor.tree(tree)
         return redacted
 
     def add_fields(
@@ -357,7 +359,7 @@ class JsonFormatter(_PythonJsonFormatter):
         if access is not None:
             yield from access.items()
         elif isinstance(record.args, Mapping) and isinstance(record.msg, str):
-            arguments = self._arguments(record)
+            arguments = self._arguments(record)[1]
             for name in _NAMED.findall(record.msg):
                 if name not in extra:
                     with suppress(Exception):
@@ -376,9 +378,9 @@ class JsonFormatter(_PythonJsonFormatter):
                 fields.setdefault("args", record.args)
             return None
         try:
-            template = self._hidden(record.msg)[1] if record.args else None
-            if template is not None and type(record).getMessage is logging.LogRecord.getMessage:
-                record.message = text(template % record.args)
+            template, args = self._arguments(record)
+            if args is not record.args and type(record).getMessage is logging.LogRecord.getMessage:
+                record.message = text(template % args)
             else:
                 record.message = text(type(record).getMessage(record))  # a factory's own way
             return None
@@ -386,21 +388,17 @@ class JsonFormatter(_PythonJsonFormatter):
             record.message = text(record.msg)
             return f"{type_name(type(error))}: {text(error)}"
 
-    def _arguments(self, record: logging.LogRecord) -> Any:
-        """Return the record's arguments, without those that its message calls a secret."""
-        args = record.args
-        marked = self._hidden(record.msg)[0] if args else None
-        if not marked:
-            return args
-        if isinstance(args, Mapping):
-            return {name: MARKER if name in marked else value for name, value in args.items()}
-        return [MARKER if i in marked else value for i, value in enumerate(args or ())]
+    def _arguments(self, record: logging.LogRecord) -> tuple[Any, Any]:
+        """Return the record's template and arguments, without those that it calls a secret."""
+        if self._redactor is None or not record.args:
+            return record.msg, record.args
+        return self._redactor.arguments(record.msg, record.args)
 
     def _read_args(self, record: logging.LogRecord) -> Any:
         # The named arguments of "%(name)s" are fields already.
         if not record.args or isinstance(record.args, Mapping):
             return _ABSENT
-        return self._arguments(record)
+        return self._arguments(record)[1]
 
     def _read_system(self, name: str, record: logging.LogRecord) -> Any:
         if name in self._own:
@@ -570,14 +568,6 @@ def cut(value: Any, longest: int, most: int) -> Any:
         kept = [cut(member, longest, most) for member in value[:most]]
         return kept if len(value) <= most else [*kept, "[truncated]"]
     return value
-
-
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-def _hide_none(template: object) -> tuple[frozenset[int | str], None]:
-    return frozenset(), None
 
 
 def _moment(record: logging.LogRecord) -> datetime | None:

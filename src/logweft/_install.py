@@ -18,7 +18,7 @@ from ._formatter import JsonFormatter
 from ._logger import accept_extra
 from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
-from ._redact import shown
+from ._redact import make_redactor, shown
 from .integrations import activate, deactivate
 from .integrations._hop import Host, Parcel, set_host
 
@@ -171,6 +171,8 @@ class Installation:
             capacity=CAPACITY if isinstance(queue, bool) or not queue else queue,
             synchronous=not queue,
         )
+        self._redactor = make_redactor(options.redact)
+        self._redaction_errors = 0 if self._redactor is None else self._redactor.errors
         self._json = JsonFormatter(**self._line_options())
 
     def _line_options(self) -> dict[str, Any]:
@@ -179,7 +181,7 @@ class Installation:
             "service": options.service,
             "version": options.version,
             "environment": options.environment,
-            "redact": options.redact,
+            "redact": False if self._redactor is None else self._redactor,
         }
 
     # Taking over
@@ -507,7 +509,11 @@ class Installation:
         Raises:
             Nothing.
         """
-        return self._listener.stats()
+        stats = self._listener.stats()
+        if self._redactor is None:
+            return stats
+        withheld = self._redactor.errors - self._redaction_errors
+        return stats._replace(errors=stats.errors + withheld)
 
     def uninstall(self) -> None:
         """
@@ -635,7 +641,7 @@ def install(
     service: str | None = None,
     version: str | None = None,
     environment: str | None = None,
-    redact: bool | None = None,
+    redact: bool | Mapping[str, Any] | None = None,
     queue: bool | int | None = None,
     capture: bool | Iterable[str] | None = None,
     sticky: bool | None = None,
@@ -662,7 +668,9 @@ def install(
         version: the line's ``version``. Default: DD_VERSION, K_REVISION or
             AWS_LAMBDA_FUNCTION_VERSION.
         environment: the line's ``environment``. Default: DD_ENV.
-        redact: withhold secrets. Default: True.
+        redact: withhold secrets: True, False, or a mapping of options, such as
+            ``{"rules": {"email": "off", "card": "mask"}, "names": ["employee_no"]}``. By
+            environment also ``-email,-card``, everything but these. Default: True.
         queue: True, or how many lines may wait (lines); False writes on the caller's thread.
         capture: which of ``"main"``, ``"threads"``, ``"unraisable"`` (exceptions nobody caught) and
             ``"warnings"`` become lines; True is all, False none. Default: True.
@@ -731,6 +739,11 @@ def options_for_child() -> dict[str, Any] | None:
     options = _installed._options
     names = ("format", "service", "version", "environment", "redact", "queue", "capture", "sticky")
     told: dict[str, Any] = {name: getattr(options, name) for name in names}
+    if isinstance(told["redact"], Mapping):
+        # A strategy that is a lambda would make pickling fail; there the marker stands for it.
+        rules = told["redact"].get("rules") or {}
+        rules = {name: "marker" if callable(each) else each for name, each in rules.items()}
+        told["redact"] = {**told["redact"], "rules": rules}
     trust = options.policy.trust
     streams = {id(getattr(sys, name)): name for name in ("stdout", "stderr")}
     return {

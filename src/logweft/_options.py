@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ._context import Policy
-from ._redact import shown
+from ._redact import make_redactor, shown
 from ._trace import ORDER
 from .integrations import select
 
@@ -28,7 +28,7 @@ class Options(NamedTuple):
     service: str | None
     version: str | None
     environment: str | None
-    redact: bool
+    redact: bool | Mapping[str, Any]
     queue: bool | int
     capture: frozenset[str]
     sticky: bool
@@ -58,9 +58,13 @@ def _from_environment(name: str) -> Any:
             return False
         if name == "queue" and text.isdecimal():
             return int(text)
+        words = _split(text)
         if name == "capture":
-            return _split(text)
-        also = " or a capacity in lines" if name == "queue" else ""
+            return words
+        if name == "redact" and all(word.startswith("-") for word in words):
+            return {"rules": {word[1:]: "off" for word in words}}
+        others = {"queue": " or a capacity in lines", "redact": " or '-email', without that rule"}
+        also = others.get(name, "")
         raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0{also}, got {text!r}")
     if name in ("integrations", "trust", "id_headers", "propagate_to"):
         words = _split(text)
@@ -110,6 +114,11 @@ def _flag(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise TypeError(f"{name} must be True or False, got {shown(value)}")
+
+
+def _redaction(name: str, value: Any) -> Any:
+    make_redactor(value)
+    return value
 
 
 def _queue(name: str, value: Any) -> int:
@@ -171,7 +180,7 @@ def resolve(given: Mapping[str, Any]) -> Options:
         service=option("service", None, _text),
         version=option("version", None, _text),
         environment=option("environment", None, _text),
-        redact=option("redact", True, _flag),
+        redact=option("redact", True, _redaction),
         queue=option("queue", True, _queue),
         capture=option("capture", frozenset(CAPTURES), _captures),
         sticky=option("sticky", True, _flag),

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote_plus, unquote_plus
 
 from . import _secrets
 from ._plain import put, type_name
@@ -26,6 +27,7 @@ Strategy = str | Callable[[str], str]
 STRATEGIES = ("marker", "mask", "hash", "drop", "off")
 
 _MAX_CACHED = 4_096
+_MAX_ENCODED = 65_536
 
 # A look at every text, in C alone: word characters become "w", what stands around a secret "!".
 # Against a regular expression it takes a fifth of the time (37 characters, 3.11: 0.4 against 2 µs).
@@ -49,15 +51,18 @@ _DIGITS = bytes(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LONG_WORDS = re.compile(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
 
-# ``name=``, ``name: ``, ``"name": ``, ``\"name\": ``, ``('name', ``, ``name%3D``
+# ``name=``, ``name: ``, ``"name": ``, ``\"name\": ``, ``('name', ``; not ``arn:aws:...:secret:x``
 _ASSIGNMENT = re.compile(
-    r"(?:(?<![A-Za-z0-9_.\-])|(?<=%3F)|(?<=%3f)|(?<=%26)|(?<=\\[nrt]))"
+    r"(?:(?<![A-Za-z0-9_.\-])|(?<=\\[nrt]))"
     r"(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,127})(?P<close>\\{0,8}[\"'])?"
-    r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|:(?!//|:))\s{0,8}|%3[Dd]|(?(close),\s{1,4}|(?!)))"
+    r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|(?<![a-z0-9]:secret):(?!//|:))\s{0,8}|(?(close),\s{1,4}|(?!)))"
 )
 # ``--password x``, ``password is x``, ``<password>x<``
 _FLAG = re.compile(r"(?<![\w\-])--?(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,63})\s{1,4}(?=[^\s\-])")
-_PROSE = re.compile(r"\b(?P<name>[A-Za-z_]{3,32})\s(?:is|was)(?:\s?:)?\s")
+_PROSE = re.compile(
+    r"(?:(?<=with )|(?<=using )|\b(?=[A-Za-z_]{3,32}\s(?:is|was|changed|set)\s))"
+    r"(?P<name>[A-Za-z_]{3,32})\s(?:(?:is|was|changed to|set to)\s?:?\s)?(?:now\s)?(?=[^\s\"']{4})"
+)
 _ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,128})?>(?=[^<\s])")
 
 # The value behind it: a quoted one, or up to what begins the next field.
@@ -71,7 +76,10 @@ _COOKIES = re.compile(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=]+(?:=[^\s;,\"']*)?)*")
 _SCHEME = re.compile(
     r"(?i:bearer|basic|negotiate|apikey|api-key|token|ntlm|splunk|genie_?key|sso-key|oauth)\s{1,4}"
 )
-_PARAMETERS = re.compile(r"(?i:digest|aws4-hmac-sha256|hawk|signature|oauth|mac)\s[^\n]{1,4096}")
+_PARAMETERS = re.compile(
+    r"(?i:digest|aws4-hmac-sha256|hawk|signature|oauth|mac)\s"
+    r"(?:[A-Za-z_]{1,32}=(?:\\{0,8}\"[^\"\n]{0,1024}\"|[^\s,\"']{1,1024})(?:,\s?(?=[A-Za-z_]{1,32}=))?){1,32}"
+)
 _CALL = re.compile(
     r"[A-Za-z_][\w.]*[(\[]|(?:await|lambda|not|os|self|cls|request|config|settings)\b"
 )
@@ -91,6 +99,17 @@ _CONVERSION = re.compile(
 _LABEL = re.compile(
     r"(?P<name>[A-Za-z0-9_.\-]{1,64})[\"']?(?:\s{0,4}[=:]\s{0,4}|\sis\s)[\"']?(?:[A-Za-z]{1,16}\s)?$"
 )
+
+# A value that is none, where it stands.
+_MASKED = re.compile(_secrets.MASKED, re.VERBOSE | re.ASCII)
+_MASKED_HERE = re.compile(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
+_NEXT_FIELD = re.compile(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
+_PROSE_BEHIND = re.compile(
+    r"[a-z]+\s(?!(?:on|in|for|from|at|as|to|with|and|by|of|is|was|not|or)\b)[a-z]+\b(?!=)"
+)
+
+# What a URL or a form has encoded, with what stands around it.
+_ENCODED = re.compile(r"[^\s&\"'<>=?]+")
 
 _NUMBER = re.compile(r"-?\d{1,32}(?:\.\d{1,32})?")
 
@@ -214,7 +233,7 @@ class Redactor:
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
         self._verdicts: dict[str, int] = {}
-        self._templates: dict[str, tuple[frozenset[int | str], str]] = {}
+        self._templates: dict[str, tuple[dict[int | str, int], str]] = {}
         self.errors = 0
         """Exceptions contained so far; what they were about was withheld (exceptions)."""
 
@@ -321,30 +340,30 @@ class Redactor:
                 self._templates.clear()
             if len(template) <= 1024:  # a longer one is no template but a text, not seen again
                 self._templates[template] = marked
-        hidden, template = marked
+        hidden, safe = marked
         if not hidden:
             return template, args
         if isinstance(args, Mapping):
-            return template, {
-                name: self._argument(value) if name in hidden else value
-                for name, value in args.items()
-            }
+            return safe, {name: self._argument(hidden.get(name), args[name]) for name in args}
         if not isinstance(args, tuple):
             args = (args,)
-        return template, tuple(
-            self._argument(value) if place in hidden else value for place, value in enumerate(args)
+        return safe, tuple(
+            self._argument(hidden.get(place), value) for place, value in enumerate(args)
         )
 
-    def _argument(self, value: Any) -> Any:
-        if value is None or type(value) is bool:
+    def _argument(self, kind: int | None, value: Any) -> Any:
+        if kind is None or value is None or type(value) is bool:
+            return value
+        if kind == PLURAL and isinstance(value, (int, float)):
             return value
         try:
             return self._under_name("", str(value))
         except Exception:  # noqa: BLE001 - a __str__ of the user's
             return MARKER
 
-    def _marked(self, template: str) -> tuple[frozenset[int | str], str]:
-        hidden: set[int | str] = set()
+    def _marked(self, template: str) -> tuple[dict[int | str, int], str]:
+        """Return which arguments are secret, and the template that takes text in their places."""
+        hidden: dict[int | str, int] = {}
         parts: list[str] = []
         position = end = 0
         for match in _CONVERSION.finditer(template):
@@ -353,18 +372,18 @@ class Redactor:
             name = match["name"]
             before = template[max(end, match.start() - 128) : match.start()]
             label = _LABEL.search(before)
-            is_secret = (name is not None and self.kind(name) in (SECRET, PLURAL)) or (
-                label is not None
-                and self._kind_there(label["name"], before, label.start()) in (SECRET, PLURAL)
-            )
-            if is_secret and "*" not in match[0]:  # a width of its own is another argument
-                hidden.add(name or position)
-                parts += template[end : match.start()], f"%({name})s" if name else "%s"
+            kind = NONE if name is None else self.kind(name)
+            if kind not in (SECRET, PLURAL) and label is not None:
+                kind = self._kind_there(label["name"], before, label.start())
+            parts.append(template[end : match.start()])
+            if kind in (SECRET, PLURAL) and "*" not in match[0]:  # a width is another argument
+                hidden[name or position] = kind
+                parts.append(f"%({name})s" if name else "%s")
             else:
-                parts.append(template[end : match.end()])
+                parts.append(match[0])
             end = match.end()
             position += 1
-        return frozenset(hidden), "".join(parts) + template[end:]
+        return hidden, "".join(parts) + template[end:]
 
     def _kind_there(self, name: str, text: str, start: int) -> int:
         """Say what the *name* at *start* of *text* says, with the words before it."""
@@ -405,11 +424,6 @@ class Redactor:
 
     def _look_closely(self, text: str, is_source: bool, is_marked: bool, is_long: bool) -> str:
         lowered = text.lower()
-        if is_marked and self._by_name:
-            for stem in self._stems:
-                if stem in lowered:
-                    text = self._by_structure(text, is_source)
-                    break
         for rule in self._rules:
             for literal in rule.needs:
                 if literal in lowered:
@@ -423,6 +437,13 @@ class Redactor:
                         text = self._apply(rule, text)
                 if word[0] in "MNO" and "discord" not in self._off:
                     text = self._apply(_secrets.DISCORD, text)
+        if "%" in text:
+            text = _ENCODED.sub(self._decoded, text)
+        if is_marked and self._by_name:
+            for stem in self._stems:
+                if stem in lowered:
+                    text = self._by_structure(text, is_source)
+                    break
         digits = text.encode("ascii", "replace").translate(_DIGITS).decode("latin-1")
         for group in ("0" * 14, "0000 0000", "0000-0000", "000-00-0000", "AA00"):
             if group in digits:
@@ -430,6 +451,17 @@ class Redactor:
                     text = self._apply(rule, text)
                 break
         return text
+
+    def _decoded(self, match: re.Match[str]) -> str:
+        """Withhold what is secret in a percent-encoded text, and encode the rest again."""
+        encoded = match[0]
+        if "%" not in encoded:
+            return encoded
+        decoded = unquote_plus(encoded)
+        if decoded == encoded or len(decoded) > _MAX_ENCODED:
+            return encoded
+        told = self.text(decoded)
+        return encoded if told == decoded else quote_plus(told, safe="[]")
 
     def _apply(self, rule: Rule, text: str) -> str:
         """Withhold what *rule* matches in *text*."""
@@ -464,7 +496,7 @@ class Redactor:
             if kind == NONE:
                 continue
             span = self._span(pattern, match, text, kind, is_source)
-            if span is None:
+            if span is None or (is_source and not _is_literal(text, span[0], span[1])):
                 continue
             start, end = span
             value = text[start:end]
@@ -485,6 +517,10 @@ class Redactor:
     ) -> tuple[int, int] | None:
         """Return where the value behind *match* begins and ends; None: it is no secret."""
         start = match.end()
+        if _MASKED_HERE.match(text, start) or (
+            text[start - 1].isspace() and _NEXT_FIELD.match(text, start)
+        ):
+            return None
         is_header = match["name"].lower() in _secrets.COOKIES
         quoted = _QUOTED.match(text, start)
         if quoted is not None:
@@ -505,7 +541,7 @@ class Redactor:
         if whole is not None:
             return whole.span()
         nested = _NESTED.match(text, start)
-        if nested is not None and not is_source:
+        if nested is not None:
             return None if _is_nothing(nested[0]) else nested.span()
         scheme = _SCHEME.match(text, start)
         bare = _BARE.match(text, scheme.end() if scheme is not None else start)
@@ -517,10 +553,12 @@ class Redactor:
         value = text[start:end]
         if _is_nothing(value):
             return None
-        if (is_source and not _NUMBER.fullmatch(value)) or _CALL.match(text, start):
+        if _CALL.match(text, start):
             return None
-        if pattern is _PROSE and value.isalpha():
+        if pattern is _PROSE and (value.isalpha() or not any(map(str.isdigit, value))):
             return None  # "the password is required"
+        if match[0].rstrip()[-1:] == ":" and _PROSE_BEHIND.match(text, start):
+            return None  # "jwt: signature verification failed"
         return start, end
 
     # Values
@@ -612,7 +650,7 @@ def _is_nothing(value: str) -> bool:
     return (
         not bare
         or bare.lower().rstrip(".,;:!") in _secrets.NOTHING
-        or (len(bare) <= 160 and _secrets.MASKED.fullmatch(bare) is not None)
+        or (len(bare) <= 160 and _MASKED.fullmatch(bare) is not None)
     )
 
 
@@ -632,6 +670,16 @@ def _closing(text: str, start: int, quote: str) -> int:
         elif text[end - 1] != "\\" or end == start:
             return end
         position = end + 1
+
+
+def _is_literal(text: str, start: int, end: int) -> bool:
+    """Say whether what stands there in source code is a value, and not the name of one."""
+    before = text[text.rfind("\n", 0, start) + 1 : start]
+    return (
+        before.count('"') % 2 == 1
+        or before.count("'") % 2 == 1
+        or _NUMBER.fullmatch(text, start, end) is not None
+    )
 
 
 def _is_path(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:

@@ -16,25 +16,25 @@ SECRET = """
     account_key master_key auth_key license_key session_key subscription_key consumer_key ssh_key
     deploy_key service_key storage_key shared_key app_key application_key server_key client_key
     webhook_key secret_access_key shared_access_key host_key_private pem_key hmac_key jwt_key
-    credential access_key_id authorization authorisation proxy_authorization x_auth basic_auth
-    http_auth proxy_auth user_pass userpass auth_header cookie set_cookie session_id sessionid
-    phpsessid jsessionid session_token session_cookie csrf xsrf csrftoken xsrftoken csrf_token
-    sid_token connect_sid aspxauth ssn social_security social_security_number social_security_no
-    national_id national_id_number national_insurance_number national_insurance_no nino passport
-    passport_no passport_number driver_license drivers_license driver_license_number
-    drivers_license_number driving_licence tax_id tax_number tax_identification_number tin cpf
-    identity_number id_card_number card_number card_no cardnumber credit_card creditcard
-    credit_card_number debit_card debit_card_number cc_number cc_num ccnum pan iban bic_account
-    account_number account_no bank_account bank_account_number routing_number sort_code
-    password_hash pwd_hash passwd_hash hashed_password password_digest encrypted_password
-    secret_hash salt pepper security_answer secret_answer mother_maiden_name mothers_maiden_name
-    phone phone_number phone_no mobile mobile_number mobile_no mobile_phone telephone tel msisdn
-    cell_phone home_phone work_phone sas_token sas refresh_jwt id_jwt seed_phrase recovery_phrase
-    mnemonic recovery_code backup_code two_factor_code webhook_secret shared_secret
-    consumer_secret app_secret storage_secret x_amz_signature x_amz_security_token
-    x_amz_credential x_goog_signature x_goog_credential security_token private_token
-    personal_access_token code_verifier client_assertion saml_response unlock_code magic_link
-    kubeconfig
+    credential access_key_id secret_key_base otp_code sms_code pin_no authorization authorisation
+    proxy_authorization x_auth basic_auth http_auth proxy_auth user_pass userpass auth_header
+    cookie set_cookie session_id sessionid phpsessid jsessionid session_token session_cookie csrf
+    xsrf csrftoken xsrftoken csrf_token sid_token connect_sid aspxauth ssn social_security
+    social_security_number social_security_no national_id national_id_number
+    national_insurance_number national_insurance_no nino passport passport_no passport_number
+    driver_license drivers_license driver_license_number drivers_license_number driving_licence
+    tax_id tax_number tax_identification_number tin cpf identity_number id_card_number card_number
+    card_no cardnumber credit_card creditcard credit_card_number debit_card debit_card_number
+    cc_number cc_num ccnum pan iban bic_account account_number account_no bank_account
+    bank_account_number routing_number sort_code password_hash pwd_hash passwd_hash
+    hashed_password password_digest encrypted_password secret_hash salt pepper security_answer
+    secret_answer mother_maiden_name mothers_maiden_name phone phone_number phone_no mobile
+    mobile_number mobile_no mobile_phone telephone tel msisdn cell_phone home_phone work_phone
+    sas_token sas refresh_jwt id_jwt seed_phrase recovery_phrase mnemonic recovery_code
+    backup_code two_factor_code webhook_secret shared_secret consumer_secret app_secret
+    storage_secret x_amz_signature x_amz_security_token x_amz_credential x_goog_signature
+    x_goog_credential security_token private_token personal_access_token code_verifier
+    client_assertion saml_response unlock_code magic_link kubeconfig
 """
 
 # Of several: what they hold is withheld, how many there are is not (`tokens=1500`).
@@ -72,7 +72,10 @@ INNOCENT = """
 COOKIES = frozenset({"cookie", "set-cookie", "cookies", "set_cookie"})
 
 # Compact names that hide a secret's word at their end: `PGPASSWORD`, `dbpassword`, `authtoken`.
-ENDINGS = ("password", "passwd", "passphrase", "secret", "apikey", "authtoken", "accesstoken")
+ENDINGS = (
+    *("password", "passwd", "passphrase", "secret", "apikey", "authtoken", "accesstoken"),
+    *("middlewaretoken", "sessiontoken", "refreshtoken", "usertoken", "bearertoken", "idtoken"),
+)
 
 LONG = 11
 """What has no word of so many characters, and no punctuation of `_redact`'s, holds no secret."""
@@ -99,13 +102,12 @@ NOTHING = frozenset(
     """.split()
 )
 
-MASKED = re.compile(
-    r"""[*x.•X#\-_]+|\[[^\[\]]{0,40}\]|<[^<>]{0,64}>|\(hidden\)|\*{2,}\S{0,4}|\S{0,4}\*{3,}\S{0,4}
+MASKED = r"""[*x.•X#\-_]+|\[[^\[\]]{0,40}\]|<[^<>]{0,64}>|\(hidden\)|\*{2,}\S{0,4}
+    |\S{0,4}\*{3,}\S{0,4}
     |\$\{[^{}]{1,128}\}|\{\{[^{}]{1,128}\}\}|\{[A-Za-z0-9_.!:\[\]]{0,64}\}|\$[A-Z_][A-Z0-9_]{1,64}
     |%\([^()]{1,64}\)[a-z]|%[-0-9.]{0,8}[a-z%]|\?|:[a-z_][a-z0-9_]{0,64}|\$\d{1,3}|@[a-z_]{1,64}
-    """,
-    re.VERBOSE | re.ASCII,
-)
+    """
+"""What stands where a secret might, and is none; to be compiled with re.VERBOSE."""
 
 
 class Rule:
@@ -207,7 +209,7 @@ def _is_address(match: re.Match[str]) -> bool:
 
 
 def _is_userinfo(match: re.Match[str]) -> bool:
-    return MASKED.fullmatch(match["secret"]) is None
+    return match["secret"][0] not in "*[<{$%" and match["secret"].strip("xX*.") != ""
 
 
 _EDGE = r"(?<![A-Za-z0-9_])"
@@ -238,8 +240,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "url",
         "@",
+        r"(?<![\w/.\-])[A-Za-z][\w$]{0,30}/(?P<secret>[^\s/@\"']{4,128})"
+        r"@(?=//[A-Za-z]|[A-Za-z][A-Za-z0-9.\-]{0,128}:\d{2,5}/)",
+    ),
+    Rule(
+        "url",
+        "@",
         r"(?<![^\s\"'=(\[,])[A-Za-z0-9_.\-]{1,64}:(?P<secret>[^\s:@/\"'<>]{1,128})"
-        r"@(?!sha256:)(?=tcp\(|unix\(|[A-Za-z0-9.\-]{1,128}(?::\d{2,5}\b|/))",
+        r"@(?!sha256:)(?=tcp\(|unix\(|//[A-Za-z]|[A-Za-z0-9.\-]{1,128}(?::\d{2,5}\b|/))",
         _is_userinfo,
     ),
     Rule(
@@ -253,13 +261,14 @@ RULES: tuple[Rule, ...] = (
         "link",
         "/reset /verify /confirm /magic /invite /activate /unsubscribe",
         r"/(?:password[-_/]?)?(?:reset|verify|confirm|magic|invite|activate|unsubscribe)"
-        r"(?:[-_](?:password|email|account|link|login))?/(?P<secret>[A-Za-z0-9_\-]{20,256})(?![\w/])",
+        r"(?:[-_](?:password|email|account|link|login))?/(?:[A-Za-z0-9]{1,12}/)?"
+        r"(?P<secret>[A-Za-z0-9_\-]{20,256})(?!\w)",
         has_digit,
     ),
     Rule(
         "bearer",
         "bearer basic negotiate apikey token ntlm splunk",
-        _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk)(?: |%20){1,4}"
+        _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk) {1,4}"
         r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])(?=[._~]{0,8}[A-Za-z0-9+/_\-]{11})"
         r"[A-Za-z0-9+/._~\-]{11,}={0,2})",
         lambda match: has_digit(match) or match[0].endswith("=") or len(match["secret"]) >= 16,
@@ -272,13 +281,16 @@ RULES: tuple[Rule, ...] = (
     Rule("sendgrid", "sg.", _EDGE + r"SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{32,64}"),
     Rule(
         "token",
-        "hvs. hvb. hvr. ya29. dp. dt0 atlasv1. .eyj 1//0 flyv1 snyk_uat.",
+        "hvs. hvb. hvr. ya29. dp. dt0 atlasv1. .eyj 1//0 flyv1 snyk_uat. pat. sha256~ v1.0- -us",
         _EDGE + r"(?:hv[sbr]\.[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
         r"|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_\-]{1,35}\.)?[A-Za-z0-9]{30,}"
         r"|dt0[a-z]\d\d\.[A-Z0-9]{20,}\.[A-Z0-9]{40,}|1//0[A-Za-z0-9_\-]{30,}"
         r"|[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=\-]{40,}"
         r"|[st]k\.eyJ[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
         r"|FlyV1 fm\d[A-Za-z]?_[A-Za-z0-9+/=_\-]{40,}"
+        r"|pat\.[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9]{20,26}\.[A-Za-z0-9]{18,24}"
+        r"|sha256~[A-Za-z0-9_\-]{40,}|v1\.0-[a-f0-9]{24}-[a-f0-9]{100,160}"
+        r"|[a-f0-9]{32}-us\d{1,2}(?!\w)"
         r"|snyk_uat\.[a-z0-9]{6,10}\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,})",
     ),
     Rule("telegram", ":aa", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),
@@ -288,7 +300,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password_hash",
         "$ {ssha {sha",
-        r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|argon2(?:id|i|d)\$[^\s\"',;]{20,300}"
+        r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|argon2(?:id|i|d)\$[^\s\"';]{20,300}"
         r"|[156y]\$[^\s\"',;$]{1,64}\$[./A-Za-z0-9]{20,128}|pbkdf2[-a-z0-9]*\$[^\s\"',;]{20,300}"
         r"|scrypt\$[^\s\"',;]{20,300}|P\$[./A-Za-z0-9]{31})"
         r"|(?<![A-Za-z0-9_])(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2|scrypt|pbkdf2:sha\d{1,3}:\d+|scrypt:[\d:]+)"
@@ -296,8 +308,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "email",
-        "@ %40",
-        r"(?<![A-Za-z0-9._%+\-@/:])[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}(?:@|%40)"
+        "@",
+        r"(?<![A-Za-z0-9._%+\-@/:])[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}@"
         r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9_@(]|\.[A-Za-z0-9])",
         _is_address,
     ),
@@ -347,7 +359,7 @@ _PREFIXED: tuple[tuple[str, str, str, int], ...] = (
     ),
     ("openai", "sk- sk-proj- sk-svcacct- sk-admin- sess-", _W, 20),
     ("anthropic", "sk-ant-", _W, 16),
-    ("huggingface", "hf_ api_org_", _A, 20),
+    ("huggingface", "hf_ api_org_", _A, 30),
     ("google", "AIza", _W, 30),
     ("google", "GOCSPX-", _W, 20),
     ("npm", "npm_ npm_oidc_", _A, 20),
@@ -384,7 +396,7 @@ _PREFIXED: tuple[tuple[str, str, str, int], ...] = (
     ("airtable", "pat", _A + ".", 70),
     ("circleci", "CCIPAT_ CCIPRJ_", _W, 20),
     ("buildkite", "bkua_ bkpt_", _A, 30),
-    ("jfrog", "AKCp", _A, 60),
+    ("jfrog", "AKCp cmVmd", _A, 59),
     ("alibaba", "LTAI", _A, 12),
     ("tencent", "AKID", _A, 30),
     ("plaid", "access-sandbox- access-development- access-production-", _HEX + r"\-", 36),
@@ -414,13 +426,14 @@ _PREFIXED: tuple[tuple[str, str, str, int], ...] = (
     ("tailscale", "tskey-", _W, 20),
     ("ngrok", "cr_", _A, 60),
     ("octopus", "API-", _U, 26),
+    ("cloudflare", "cfut_ cfat_ cfk_", _A, 30),
     ("confluent", "cflt", r"A-Za-z0-9/+", 50),
     ("webex", "Y2lzY29zcGFyazov", r"A-Za-z0-9+/=", 40),
     ("elastic", "essu_", r"A-Za-z0-9+/=_\-", 30),
 )
 
 # A prefix of few letters is also that of words; random text of some length has a digit.
-_PLAIN_PREFIX = 5
+_PLAIN_PREFIX, _PLAIN_SIZE = 5, 30
 
 
 @functools.cache
@@ -431,7 +444,7 @@ def prefixed() -> dict[str, list[Rule]]:
         for prefix in prefixes.split():
             whole = rf"(?=[A-Za-z0-9_\-]{{{LONG}}})"  # what a text is asked for before all else
             source = rf"{_EDGE}{whole}{re.escape(prefix)}[{characters}]{{{fewest},}}"
-            check = has_digit if len(prefix) <= _PLAIN_PREFIX else None
+            check = has_digit if len(prefix) <= _PLAIN_PREFIX and fewest < _PLAIN_SIZE else None
             heads.setdefault(prefix[:3], []).append(Rule(name, "", source, check))
     return heads
 

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_schemas")
 """Layer 0: pure, or the Context alone."""
 
-ONE = ("_access", "_filter", "_formatter", "_console", "_logger", "_targets", "_queue")
+ONE = ("_access", "_filter", "_render", "_formatter", "_console", "_logger", "_targets", "_queue")
 """Layer 1: each may import those before it."""
 
 API = "logweft"
@@ -36,7 +36,9 @@ TABLE: dict[str, Row] = {
     **{name: Row(ZERO) for name in ZERO},
     **{name: Row((*ZERO, *ONE[:index])) for index, name in enumerate(ONE)},
     # orjson and msgspec are encoders the user may have installed; asked for inside a function.
-    "_formatter": Row((*ZERO, "_access", "_filter"), ("pythonjsonlogger", "orjson", "msgspec")),
+    "_formatter": Row(
+        (*ZERO, "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
+    ),
     "_options": Row((*ZERO, "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "__init__": Row((*ZERO, *ONE, "_install", "filters", "work", "asgi", "wsgi", "testing")),

@@ -58,6 +58,11 @@ _READERS: dict[str, Callable[[logging.LogRecord], dict[str, Any]]] = {
 }
 
 
+def is_access_logger(name: str) -> bool:
+    """Say whether a known server writes its access lines by the logger *name*."""
+    return name in _READERS
+
+
 def access_fields(record: logging.LogRecord) -> Mapping[str, Any] | None:
     """
     Return ``{"http.method": str, "http.path": str, "http.status": int, "duration_ms": float}``.

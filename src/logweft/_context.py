@@ -50,16 +50,13 @@ class Context:
         fields: ``{name: value}``, what `bind` added.
     """
 
-    __slots__ = (
-        "baggage",
-        "correlation_id",
-        "fields",
-        "shows_trace",
-        "span_id",
-        "trace_flags",
-        "trace_id",
-        "tracestate",
+    VALUES = (
+        *("correlation_id", "fields", "trace_id", "span_id", "trace_flags"),
+        *("tracestate", "baggage", "shows_trace"),
     )
+    """What it is made of: the names that `Context` takes."""
+
+    __slots__ = (*VALUES, "rendered")
 
     correlation_id: str | None
     trace_id: str | None
@@ -69,6 +66,7 @@ class Context:
     fields: Mapping[str, Any]
     tracestate: str
     baggage: str
+    rendered: tuple[object, str, Mapping[str, Any]]
 
     def __init__(
         self,
@@ -91,6 +89,8 @@ class Context:
         put(self, "tracestate", tracestate)
         put(self, "baggage", baggage)
         put(self, "shows_trace", shows_trace)
+        # What a line says of it, kept by whoever has written one: see `_render`.
+        put(self, "rendered", (None, "", _NO_FIELDS))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Context is read-only; use bind({name}=...) to add a field")
@@ -103,7 +103,7 @@ class Context:
         return f"Context(correlation_id={self.correlation_id!r}, fields={list(self.fields)!r})"
 
     def _replace(self, **changes: Any) -> Context:
-        return Context(**{name: getattr(self, name) for name in self.__slots__} | changes)
+        return Context(**{name: getattr(self, name) for name in self.VALUES} | changes)
 
 
 ADOPTED = "logweft.context"

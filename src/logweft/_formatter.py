@@ -21,6 +21,7 @@ from ._context import NOTHING, Context
 from ._filter import CONTEXT, SEEN
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
 from ._redact import Redactor, make_redactor, shown
+from ._render import Renderer, escape
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
 HEAD = ("timestamp", "level", "logger", "message", "correlation_id", *_TRACE)
@@ -52,10 +53,6 @@ _RECORD = frozenset({*vars(logging.makeLogRecord({})), *RESERVED_ATTRS})
 _NOT_FIELDS = frozenset({"message", "asctime", CONTEXT, SEEN, "color_message"})
 
 _NAMED = re.compile(r"%\(([^()]{1,128})\)")
-
-# Terminals obey C1 controls, splitlines() splits at U+0085, U+2028 and U+2029, and bidirectional
-# controls reorder what a reader sees; all are legal in JSON and all can be written as escapes.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _ABSENT = object()
 
@@ -90,10 +87,6 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 # What a time raises that is NaN, or in a year no calendar has.
 _NO_TIME = (TypeError, ValueError, OverflowError, OSError)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
 
 
 def _encoder(name: str) -> tuple[Callable[[Any], str], Callable[[str], Any] | None]:
@@ -244,6 +237,33 @@ class JsonFormatter(_PythonJsonFormatter):
             "stack_info": self._read_stack,
         }
 
+        self._renderer = self._make_renderer() if self._is_stock() else None
+
+    def _is_stock(self) -> bool:
+        """Say whether the line is the default one, down to the methods that make it."""
+        changed = (
+            *(self.rename_fields, self.static_fields, self.defaults, self.prefix, self.datefmt),
+            *(self.exc_info_as_array, self.timestamp, self.rename_fields_keep_missing),
+        )
+        return (
+            type(self) is JsonFormatter
+            and self._head == HEAD
+            and self._tail == TAIL
+            and not any(changed)
+            and not self._is_customised()
+        )
+
+    def _make_renderer(self) -> Renderer:
+        return Renderer(
+            redactor=self._redactor,
+            encode=self._encode,
+            ends=self._own,
+            skipped={*self.reserved_attrs, *_NOT_FIELDS},
+            taken=self._written,
+            max_line=self._max_line,
+            float_literal=self._float_literal,
+        )
+
     def format(self, record: logging.LogRecord) -> str:
         """
         Return *record* as one line of JSON, without the newline.
@@ -253,6 +273,10 @@ class JsonFormatter(_PythonJsonFormatter):
             the field ``logweft_error``, redacted as any other.
         """
         try:
+            if self._renderer is not None:
+                line = self._renderer.line(record)
+                if line is not None:
+                    return line
             return self.prefix + self._fit(self._read(record))
         except Exception as error:  # noqa: BLE001 - a log call never raises; the line says why
             return self.prefix + self._fallback(record, error)
@@ -471,9 +495,7 @@ class JsonFormatter(_PythonJsonFormatter):
             line: str = super().jsonify_log_record(log_data)
         else:
             line = self._encode(log_data)
-        if not line.isascii() or "\x7f" in line:
-            line = _UNSAFE.sub(_escape, line)
-        return line
+        return escape(line)
 
     def _fit(self, tree: dict[str, Any]) -> str:
         """Return *tree* as JSON no longer than the budget: the longest texts are cut first."""
@@ -538,7 +560,7 @@ class JsonFormatter(_PythonJsonFormatter):
                     tree[name] = Walk().plain(value)
             tree[ERROR] = f"{type_name(type(error))}: {text(error)}"
             tree = {name: cut(value, 256, 4) for name, value in self._redact(tree).items()}
-            return _UNSAFE.sub(_escape, json.dumps(tree, ensure_ascii=False, allow_nan=False))
+            return escape(json.dumps(tree, ensure_ascii=False, allow_nan=False))
         except Exception:  # noqa: BLE001 - nothing of the record can be trusted any more
             return _UNREADABLE
 

@@ -139,7 +139,9 @@ _KINDS = {
     **_tails(_secrets.INNOCENT, NONE),
 }
 
-_registered: tuple[str, ...] = ()
+registered: tuple[str, ...] = ()
+"""What `register_secret` was given, longest first; another tuple with each more."""
+
 _registering = threading.Lock()
 
 
@@ -154,7 +156,7 @@ def register_secret(value: str) -> None:
         TypeError: not a ``str``.
         ValueError: shorter than 8 characters.
     """
-    global _registered
+    global registered
     if not isinstance(value, str):
         raise TypeError(f"a secret must be a str, got {type(value).__name__}")
     if len(value) < MIN_SECRET_LENGTH:
@@ -164,7 +166,7 @@ def register_secret(value: str) -> None:
         )
     with _registering:
         # Longest first, so that a secret which contains another goes as a whole.
-        _registered = tuple(sorted({*_registered, value}, key=len, reverse=True))
+        registered = tuple(sorted({*registered, value}, key=len, reverse=True))
 
 
 class Redactor:
@@ -406,8 +408,8 @@ class Redactor:
                 value, not the value.
         """
         try:
-            if _registered or self._own_secrets:
-                for secret in (*_registered, *self._own_secrets):
+            if registered or self._own_secrets:
+                for secret in (*registered, *self._own_secrets):
                     if secret in text:
                         text = text.replace(secret, self.withhold("registered", secret))
             for rule in self._patterns:
@@ -592,7 +594,7 @@ class Redactor:
         for key, member in value.items():
             try:
                 inner = (*path, key)
-                name = key if key.isidentifier() and not _registered else self.text(key)
+                name = key if key.isidentifier() and not registered else self.text(key)
                 if self._paths and any(_is_path(each, inner) for each in self._paths):
                     member = self.withhold("path", str(member))
                 elif (pair and key in _VALUE_FIELDS) or self.is_secret(key, member):

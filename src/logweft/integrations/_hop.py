@@ -60,7 +60,7 @@ class Parcel:
     @classmethod
     def of(cls, context: Context) -> Parcel:
         """Return a parcel of *context* and of the options logging is installed with."""
-        names = [name for name in Context.__slots__ if name != "fields"]
+        names = [name for name in Context.VALUES if name != "fields"]
         return cls(
             {name: getattr(context, name) for name in names},
             Walk().mapping(context.fields.items()),

@@ -1,0 +1,316 @@
+"""Renderer: an ordinary record → its line, from fragments. Used by the formatter, for the rest."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
+from json.encoder import encode_basestring
+from math import modf
+from typing import Any, cast
+
+from . import _redact
+from ._access import access_fields, is_access_logger
+from ._context import NOTHING, Context
+from ._filter import CONTEXT
+from ._plain import INT_MAX, INT_MIN, MAX_ITEMS, Walk
+from ._redact import NONE, Redactor
+
+# What is constant is escaped, redacted and put together once: per call site (head and tail of the
+# line), per key, per Context. Measured on 3.11 with the headline record of the benchmarks: a dict
+# and an encoder take 60 µs, fragments 7.
+
+_MAX_SITES = _MAX_KEYS = 4_096
+_MAX_TEMPLATE = 1_024
+
+# The record's own attributes come first, in the order of its `__init__`; then those of the call.
+_OWN = list(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
+_LAST, _BEFORE_LAST = _OWN[-1], len(_OWN) - 1
+
+_PLAIN, _SKIPPED, _NAMED = range(3)
+_CORRELATION_ID = "correlation_id"
+
+_THREE = [f"{number:03d}" for number in range(1000)]
+
+Site = tuple[str, str, bool, bool]
+"""``(head, tail, hides, is_access)``: what stands before and behind the call's own fields; whether
+arguments are secret; whether it may be a server's access line."""
+
+# Terminals obey C1 controls, splitlines() splits at U+0085, U+2028 and U+2029, and bidirectional
+# controls reorder what a reader sees; all are legal in JSON and all can be written as escapes.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escape(line: str) -> str:
+    """Return *line*, which is JSON, with the characters escaped that it may hold and should not."""
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+class Declined(Exception):
+    """The record is not of the ordinary kind: the formatter's own way is the right one."""
+
+
+class Renderer:
+    """
+    Writes the default line of ordinary records as the formatter would, byte for byte, in less time.
+
+    Ordinary is: an exact `logging.LogRecord` with a ``str`` message, positional arguments and no
+    exception, stack or clash of names. A value JSON does not know is converted as the formatter
+    does it.
+
+    Args:
+        redactor: what withholds secrets; None: nothing is withheld.
+        encode: a tree of JSON's types → JSON text.
+        ends: service, version, environment: ``{name: value}``.
+        skipped: names that are no fields.
+        taken: names that a field of the user's cannot have.
+        max_line: longest line (bytes, newline included).
+        float_literal: as in `Walk`.
+    """
+
+    def __init__(
+        self,
+        *,
+        redactor: Redactor | None,
+        encode: Callable[[Any], str],
+        ends: Mapping[str, str],
+        skipped: Collection[str],
+        taken: Collection[str],
+        max_line: int,
+        float_literal: Callable[[str], Any] | None,
+    ) -> None:
+        self._redactor = redactor
+        self._clean = (lambda text: text) if redactor is None else redactor.text
+        self._encode = encode
+        self._float_literal = float_literal
+        self._max_line = max_line
+        self._skipped = frozenset(skipped)
+        self._taken = frozenset(taken)
+        self._second = (-1, "")
+        self._ends = ends
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin afresh: what is kept may hold a value that has become a secret."""
+        self._registered = _redact.registered
+        self._sites: dict[Any, Site] = {}
+        self._keys: dict[str, tuple[int, str]] = {}
+        self._owner = object()
+        self._end = "".join(
+            f",{encode_basestring(name)}:{self._text(value)}" for name, value in self._ends.items()
+        )
+
+    def line(self, record: logging.LogRecord) -> str | None:
+        """Return the line, without its newline; None: the record is not of the ordinary kind."""
+        try:
+            return self._line(record)
+        except Exception:  # noqa: BLE001 - whatever it is, the formatter knows what to do
+            return None
+
+    def _line(self, record: logging.LogRecord) -> str | None:
+        d = record.__dict__
+        msg, args = d["msg"], d["args"]
+        if (
+            type(record) is not logging.LogRecord
+            or type(msg) is not str
+            or type(args) is not tuple
+            or d["exc_info"]
+            or d["exc_text"]
+            or d["stack_info"]
+            or len(d) > MAX_ITEMS
+        ):
+            return None
+        key = (
+            d["name"],
+            d["levelname"],
+            d["pathname"],
+            d["lineno"],
+            d["funcName"],
+            msg if args else None,
+        )
+        if _redact.registered is not self._registered:
+            self._forget()
+        site = self._sites.get(key) or self._site(*key)
+        head, tail, hides, is_access = site
+        if args:
+            if hides:
+                msg, args = cast(Redactor, self._redactor).arguments(msg, args)
+            message = msg % args
+        else:
+            message = msg
+        record.message = message
+
+        created = d["created"]
+        fraction, second = modf(created)
+        micro = round(fraction * 1e6)
+        known, clock = self._second
+        if second != known or not 0 <= micro < 1_000_000:
+            clock = self._clock(second, micro)
+        context = d.get(CONTEXT, NOTHING)
+        if context is NOTHING:
+            about, names = "", context.fields
+        elif type(context) is Context:
+            about, names = self._about(context)
+        else:
+            return None
+        parts = [
+            clock,
+            _THREE[micro // 1000],
+            _THREE[micro % 1000],
+            head,
+            encode_basestring(self._clean(message)),
+            about,
+        ]
+        keys = self._keys
+        members = islice(d.items(), _BEFORE_LAST, None)
+        if next(members)[0] != _LAST:
+            return None
+        for name, value in members:
+            verdict, fragment = keys.get(name) or self._key(name)
+            if verdict == _SKIPPED:
+                if name == _CORRELATION_ID and value is not context.correlation_id:
+                    return None
+                continue
+            if name in names:
+                return None
+            cls = type(value)
+            if verdict == _NAMED:
+                parts.append(self._member(name, value))
+            elif cls is str:
+                parts += fragment, encode_basestring(self._clean(value))
+            elif cls is bool:
+                parts += fragment, "true" if value else "false"
+            elif cls is int and -10_000_000_000_000 < value < 10_000_000_000_000:
+                parts += fragment, int.__repr__(value)
+            elif value is None:
+                parts += fragment, "null"
+            elif cls is float and value - value == 0.0:
+                parts += fragment, float.__repr__(value)
+            else:
+                parts.append(self._member(name, value))
+        if is_access:
+            for name, value in (access_fields(record) or {}).items():
+                if name in d or name in names:
+                    return None
+                parts.append(self._field(name, value))
+        parts.append(tail)
+        line = "".join(parts)
+        size = len(line)
+        if "\x7f" in line or not line.isascii():
+            line = escape(line)
+            size = len(line.encode())  # which a lone surrogate makes fail: the formatter escapes it
+        return line if size < self._max_line else None
+
+    def _clock(self, second: float, micro: int) -> str:
+        """Return the line's begin up to the second, and keep it: the next has mostly the same."""
+        from datetime import datetime, timezone
+
+        if not 0 <= micro < 1_000_000 or not 0 <= second < 253402300800:
+            raise Declined
+        moment = datetime.fromtimestamp(second, timezone.utc)
+        clock = f'{{"timestamp":"{moment:%Y-%m-%dT%H:%M:%S}.'
+        self._second = (int(second), clock)
+        return clock
+
+    def _site(
+        self, name: Any, level: Any, file: Any, line: Any, function: Any, template: Any
+    ) -> Site:
+        """Return what is constant at one call site."""
+        if not (
+            type(name) is type(level) is type(file) is str
+            and type(line) is int
+            and type(function) in (str, type(None))
+        ):
+            raise Declined
+        head = f'Z","level":{self._text(level)},"logger":{self._text(name)},"message":'
+        tail, hides = "", False
+        if template is not None:
+            told = template
+            if self._redactor is not None:
+                hides = self._redactor.arguments(template, _Everything())[0] is not template
+            tail = f',"template":{self._text(told)}'
+        tail += f',"file":{self._text(file)},"line":{line}'
+        if function:
+            tail += f',"function":{self._text(function)}'
+        site = head, f"{tail}{self._end}}}", hides, is_access_logger(name)
+        if len(self._sites) >= _MAX_SITES:
+            self._sites.clear()
+        if template is None or len(template) <= _MAX_TEMPLATE:
+            self._sites[name, level, file, line, function, template] = site
+        return site
+
+    def _text(self, text: str) -> str:
+        return encode_basestring(self._clean(text))
+
+    def _key(self, name: Any) -> tuple[int, str]:
+        """Return what is to be done with a field of this name, and its begin."""
+        if type(name) is not str or len(name) > 64:
+            raise Declined
+        if name in self._skipped or name == _CORRELATION_ID:
+            known = (_SKIPPED, "")
+        elif name in self._taken or self._clean(name) != name or not name.isprintable():
+            raise Declined
+        elif self._redactor is not None and self._redactor.kind(name) != NONE:
+            known = (_NAMED, "")
+        else:
+            known = (_PLAIN, f",{encode_basestring(name)}:")
+        if len(self._keys) >= _MAX_KEYS:
+            self._keys.clear()
+        self._keys[name] = known
+        return known
+
+    def _field(self, name: str, value: Any) -> str:
+        """Return ``,"name": value``."""
+        verdict, fragment = self._keys.get(name) or self._key(name)
+        if verdict == _SKIPPED:
+            raise Declined
+        if verdict == _PLAIN and type(value) is str:
+            return fragment + self._text(value)
+        return self._member(name, value)
+
+    def _member(self, name: str, value: Any) -> str:
+        """Return ``,"name": value`` of anything, the formatter's way."""
+        walk = Walk(None, self._float_literal)
+        tree = {walk.key(name): walk.plain(value, 1)}
+        if self._redactor is not None:
+            tree = self._redactor.tree(tree)
+        told = self._encode(tree)[1:-1]
+        return f",{told}" if told else ""
+
+    def _about(self, context: Context) -> tuple[str, Mapping[str, Any]]:
+        """Return IDs and bound fields as they stand in the line, and the names of the latter."""
+        owner, about, names = context.rendered
+        if owner is self._owner:
+            return about, names
+        if context.correlation_id:
+            about = f',"correlation_id":{self._text(context.correlation_id)}'
+        else:
+            about = ""
+        if context.shows_trace:
+            about += (
+                f',"trace_id":{self._encode(context.trace_id)},"span_id":'
+                f'{self._encode(context.span_id)},"trace_flags":"{context.trace_flags:02x}"'
+            )
+        is_constant = True
+        for name, value in context.fields.items():
+            if type(name) is not str or name in self._taken or name in self._skipped:
+                raise Declined
+            is_constant &= type(value) in _CONSTANT
+            about += self._field(name, value)
+        if is_constant:
+            object.__setattr__(context, "rendered", (self._owner, about, context.fields))
+        return about, context.fields
+
+
+class _Everything(tuple[Any, ...]):
+    """Stands for the arguments of a call that are not known yet."""
+
+    __slots__ = ()
+
+
+_CONSTANT = frozenset({str, int, float, bool, type(None)})
+
+assert INT_MIN < -10_000_000_000_000 < 10_000_000_000_000 < INT_MAX

@@ -45,11 +45,22 @@ _LONG_RUN = "w" * _secrets.LONG
 
 # For cards, IBANs, social security numbers: which groups of digits there are.
 _DIGITS = bytes(
-    ord("0") if 48 <= code <= 57 else ord("A") if 65 <= code <= 90 else code for code in range(256)
+    ord("0")
+    if 48 <= code <= 57
+    else ord("A")
+    if 65 <= code <= 90
+    else ord("_")
+    if code == 32
+    else code
+    for code in range(256)
 )
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LONG_WORDS = re.compile(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
+
+# Every word, and what stands behind it: in one pass, since a pattern that looks for names alone
+# tries each of their letters.
+_NAMES = re.compile(r"([A-Za-z_][A-Za-z0-9_.\-]*)(?:(?:\\{0,8}[\"'])?\]?\s{0,8}([=:,]))?")
 
 # ``name=``, ``name: ``, ``"name": ``, ``\"name\": ``, ``('name', ``; not ``arn:aws:...:secret:x``
 _ASSIGNMENT = re.compile(
@@ -100,6 +111,9 @@ _LABEL = re.compile(
     r"(?P<name>[A-Za-z0-9_.\-]{1,64})[\"']?(?:\s{0,4}[=:]\s{0,4}|\sis\s)[\"']?(?:[A-Za-z]{1,16}\s)?$"
 )
 
+# What is before the first of a pair: ``('``, ``[b"``
+_OPENS = re.compile(r"[(\[]b?\\?[\"']$")
+
 # A value that is none, where it stands.
 _MASKED = re.compile(_secrets.MASKED, re.VERBOSE | re.ASCII)
 _MASKED_HERE = re.compile(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
@@ -109,6 +123,7 @@ _PROSE_BEHIND = re.compile(
 )
 
 # What a URL or a form has encoded, with what stands around it.
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCODED = re.compile(r"[^\s&\"'<>=?]+")
 
 _NUMBER = re.compile(r"-?\d{1,32}(?:\.\d{1,32})?")
@@ -215,9 +230,6 @@ class Redactor:
             **{_name_words(each): NONE for each in _texts("allow_names", allow_names)},
         }
         self._longest = max(map(len, self._kinds))
-        last_words = {words[-1] for words, kind in self._kinds.items() if kind and words}
-        others = (word for word in last_words if not any(map(word.__contains__, _secrets.STEMS)))
-        self._stems = (*_secrets.STEMS, *others)
         self._patterns = tuple(
             Rule(name, "", _compiled(name, source))
             for name, source in _mapping("patterns", patterns).items()
@@ -231,7 +243,11 @@ class Redactor:
         self._marker = _text("marker", marker)
         off = {name for name, strategy in self._strategies.items() if strategy == "off"}
         self._by_name = "name" not in off
-        self._rules = tuple(rule for rule in _secrets.RULES if rule.name not in off)
+        self._word_rules = tuple(
+            (size, tuple(rule for rule in rules if rule.name not in off))
+            for size, rules in _secrets.WORDS.items()
+        )
+        self._mark_rules = tuple(rule for rule in _secrets.MARKS if rule.name not in off)
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
         self._verdicts: dict[str, int] = {}
@@ -417,41 +433,75 @@ class Redactor:
             folded = text.encode("ascii", "replace").translate(_FOLD).decode("latin-1")
             is_marked = "!" in folded or "--" in text or " is " in text
             is_long = _LONG_RUN in folded
-            if not (is_marked or is_long or "wwww wwww wwww" in folded or "w wwwwww w" in folded):
+            is_grouped = "wwww wwww wwww" in folded or "wwww wwwwww wwww" in folded
+            if not (is_marked or is_long or is_grouped):
                 return text
-            return self._look_closely(text, is_source, is_marked, is_long)
+            if is_long:
+                text = self._look_at_words(text)
+            if is_marked:
+                text = self._look_at_marks(text, is_source)
+            if is_long or is_grouped:
+                text = self._look_at_digits(text)
+            return text
         except Exception:  # noqa: BLE001 - fails closed
             self.errors += 1
             return MARKER
 
-    def _look_closely(self, text: str, is_source: bool, is_marked: bool, is_long: bool) -> str:
+    def _look_at_words(self, text: str) -> str:
+        """Withhold what has the form of a key or a token."""
+        heads = _secrets.prefixed()
+        longest = 0
+        for word in _LONG_WORDS.findall(text):
+            if len(word) > longest:
+                longest = len(word)
+            head = word[:3]
+            if head in heads or (word[0] in "MNO" and len(word) > 22):
+                for rule in heads.get(head, (_secrets.DISCORD,)):
+                    if rule.name not in self._off:
+                        text = self._apply(rule, text)
         lowered = text.lower()
-        for rule in self._rules:
+        for size, rules in self._word_rules:
+            if longest >= size or size == _secrets.LONG:
+                for rule in rules:
+                    for literal in rule.needs:
+                        if literal in lowered:
+                            text = self._apply(rule, text)
+                            break
+        return text
+
+    def _look_at_marks(self, text: str, is_source: bool) -> str:
+        """Withhold what the characters around it make a secret."""
+        lowered = text.lower()
+        for rule in self._mark_rules:
             for literal in rule.needs:
                 if literal in lowered:
                     text = self._apply(rule, text)
                     break
-        if is_long:
-            heads = _secrets.prefixed()
-            for word in _LONG_WORDS.findall(text):
-                for rule in heads.get(word[:3], ()):
-                    if rule.name not in self._off:
-                        text = self._apply(rule, text)
-                if word[0] in "MNO" and "discord" not in self._off:
-                    text = self._apply(_secrets.DISCORD, text)
-        if "%" in text:
+        if "%" in text and _ESCAPE.search(text) is not None:
             text = _ENCODED.sub(self._decoded, text)
-        if is_marked and self._by_name:
-            for stem in self._stems:
-                if stem in lowered:
-                    text = self._by_structure(text, is_source)
+        if not self._by_name:
+            return text
+        if "=" in text or ":" in text or "'," in text or '",' in text:
+            for name, separator in _NAMES.findall(text):
+                if separator and (self.kind(name) or name.lower() in _LAST_WORDS):
+                    text = self._values(_ASSIGNMENT, text, is_source)
                     break
+        if (" -" in text or text[:1] == "-") and _FLAG.search(text) is not None:
+            text = self._values(_FLAG, text, is_source)
+        if "<" in text:
+            text = self._values(_ELEMENT, text, is_source)
+        if " is " in text or " was " in text or " to " in text or "with " in text:
+            text = self._values(_PROSE, text, is_source)
+        return text
+
+    def _look_at_digits(self, text: str) -> str:
+        """Withhold numbers that have a check digit or a range of their own."""
         digits = text.encode("ascii", "replace").translate(_DIGITS).decode("latin-1")
-        for group in ("0" * 14, "0000 0000", "0000-0000", "000-00-0000", "AA00"):
-            if group in digits:
-                for rule in self._numbers:
+        for rule in self._numbers:
+            for group in rule.needs:
+                if group in digits:
                     text = self._apply(rule, text)
-                break
+                    break
         return text
 
     def _decoded(self, match: re.Match[str]) -> str:
@@ -479,12 +529,6 @@ class Redactor:
             return whole[:begin] + self.withhold(rule.name, secret) + whole[begin + len(secret) :]
 
         return rule.pattern.sub(withheld, text)
-
-    def _by_structure(self, text: str, is_source: bool) -> str:
-        """Withhold the values that a name in the text itself calls secret."""
-        for pattern in (_ASSIGNMENT, _FLAG, _ELEMENT, _PROSE):
-            text = self._values(pattern, text, is_source)
-        return text
 
     def _values(self, pattern: re.Pattern[str], text: str, is_source: bool) -> str:
         parts: list[str] = []
@@ -521,6 +565,10 @@ class Redactor:
         start = match.end()
         if _MASKED_HERE.match(text, start) or (
             text[start - 1].isspace() and _NEXT_FIELD.match(text, start)
+        ):
+            return None
+        if match[0].rstrip()[-1] == "," and not _OPENS.search(
+            text[max(0, match.start("name") - 4) : match.start("name")]
         ):
             return None
         is_header = match["name"].lower() in _secrets.COOKIES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from itertools import chain
 
 # A name is secret by its last words: `db_password`, `X-Api-Key`, `clientSecret`. So `max_tokens`,
 # `password_reset_sent_at`, `secretary` and `token_type` are not.
@@ -79,17 +80,6 @@ ENDINGS = (
 
 LONG = 11
 """What has no word of so many characters, and no punctuation of `_redact`'s, holds no secret."""
-
-# Every secret's name contains one of these; a text without any needs no look at its names.
-# `_redact` checks that at import of its tables, and adds the user's own.
-STEMS = tuple(
-    """
-    pass pwd secret token key cred auth cook sess sid cvv cvc csc ssn social pin otp jwt bearer code
-    srf salt pepper card cc iban account routing hash phrase phone tel mobile msisdn national nino
-    licen tax tin cpf identity pan maiden answer mnemonic sas sig dsn conn url uri webhook link
-    hmac access digest saml assertion verifier kubeconfig sort
-    """.split()
-)
 
 # Nothing to withhold: absence, types, and what prose puts behind a colon.
 NOTHING = frozenset(
@@ -216,24 +206,79 @@ _EDGE = r"(?<![A-Za-z0-9_])"
 
 # Each behind a literal of its own, and none repeats twice over something unbounded, so that time
 # stays linear in the text.
-RULES: tuple[Rule, ...] = (
+
+# Those that have a word of so many characters, of letters, digits, ``_`` and ``-``; for the first
+# also ``+`` and ``/``.
+WORDS: dict[int, tuple[Rule, ...]] = {
+    LONG: (
+        Rule("password_hash", "{sha {ssha", r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}"),
+        Rule(
+            "bearer",
+            "bearer basic negotiate apikey token ntlm splunk",
+            _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk) {1,4}"
+            r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])(?=[._~]{0,8}[A-Za-z0-9+/_\-]{11})"
+            r"[A-Za-z0-9+/._~\-]{11,}={0,2})",
+            lambda match: has_digit(match) or match[0].endswith("=") or len(match["secret"]) >= 16,
+        ),
+        Rule(
+            "jwt",
+            "eyj",
+            _EDGE + r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*){0,3}",
+        ),
+        Rule(
+            "webhook",
+            "hook",
+            r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|/api/webhooks/\d{5,25}/"
+            r"|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)"
+            r"(?P<secret>[A-Za-z0-9_/@.\-]{8,256})",
+        ),
+    ),
+    20: (
+        Rule("private_key", "age-secret-key-1", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
+        Rule(
+            "link",
+            "/reset /verify /confirm /magic /invite /activate /unsubscribe",
+            r"/(?:password[-_/]?)?(?:reset|verify|confirm|magic|invite|activate|unsubscribe)"
+            r"(?:[-_](?:password|email|account|link|login))?/(?:[A-Za-z0-9]{1,12}/)?"
+            r"(?P<secret>[A-Za-z0-9_\-]{20,256})(?!\w)",
+            has_digit,
+        ),
+        Rule("sendgrid", "sg.", _EDGE + r"SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{32,64}"),
+        Rule(
+            "token",
+            "hvs. hvb. hvr. ya29. dp. dt0 atlasv1. .eyj 1//0 flyv1 snyk_ pat. sha256~ v1.0- -us",
+            _EDGE + r"(?:hv[sbr]\.[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
+            r"|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_\-]{1,35}\.)?[A-Za-z0-9]{30,}"
+            r"|dt0[a-z]\d\d\.[A-Z0-9]{20,}\.[A-Z0-9]{40,}|1//0[A-Za-z0-9_\-]{30,}"
+            r"|[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=\-]{40,}"
+            r"|[st]k\.eyJ[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
+            r"|FlyV1 fm\d[A-Za-z]?_[A-Za-z0-9+/=_\-]{40,}"
+            r"|pat\.[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9]{20,26}\.[A-Za-z0-9]{18,24}"
+            r"|sha256~[A-Za-z0-9_\-]{40,}|v1\.0-[a-f0-9]{24}-[a-f0-9]{100,160}"
+            r"|[a-f0-9]{32}-us\d{1,2}(?!\w)"
+            r"|snyk_uat\.[a-z0-9]{6,10}\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,})",
+        ),
+    ),
+}
+
+# Those that have punctuation: of `_FOLD`'s, or two dashes.
+MARKS: tuple[Rule, ...] = (
     Rule(
         "private_key",
         "-----begin",
         r"(?s:-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
         r"(?P<secret>(?:(?!-----).){1,16384})(?:-----END [A-Z0-9 ]{0,32}-----)?)",
     ),
-    Rule("private_key", "age-secret-key-1", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     Rule(
         "url",
-        "://",
+        "@",
         r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://[^\s/:@\"'<>?#\\]{0,256}"
         r":(?P<secret>[^\s/\"'<>?#\\]{1,256})@",
         _is_userinfo,
     ),
     Rule(
         "url",
-        "://",
+        "@",
         r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://(?P<secret>[^\s/:@\"'<>?#\\]{20,256})@",
         has_digit,
     ),
@@ -250,61 +295,18 @@ RULES: tuple[Rule, ...] = (
         r"@(?!sha256:)(?=tcp\(|unix\(|//[A-Za-z]|[A-Za-z0-9.\-]{1,128}(?::\d{2,5}\b|/))",
         _is_userinfo,
     ),
-    Rule(
-        "webhook",
-        "hooks.slack.com/ /api/webhooks/ webhook.office.com/ hooks.zapier.com/ /webhookb2/",
-        r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|/api/webhooks/\d{5,25}/"
-        r"|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)"
-        r"(?P<secret>[A-Za-z0-9_/@.\-]{8,256})",
-    ),
-    Rule(
-        "link",
-        "/reset /verify /confirm /magic /invite /activate /unsubscribe",
-        r"/(?:password[-_/]?)?(?:reset|verify|confirm|magic|invite|activate|unsubscribe)"
-        r"(?:[-_](?:password|email|account|link|login))?/(?:[A-Za-z0-9]{1,12}/)?"
-        r"(?P<secret>[A-Za-z0-9_\-]{20,256})(?!\w)",
-        has_digit,
-    ),
-    Rule(
-        "bearer",
-        "bearer basic negotiate apikey token ntlm splunk",
-        _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk) {1,4}"
-        r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])(?=[._~]{0,8}[A-Za-z0-9+/_\-]{11})"
-        r"[A-Za-z0-9+/._~\-]{11,}={0,2})",
-        lambda match: has_digit(match) or match[0].endswith("=") or len(match["secret"]) >= 16,
-    ),
-    Rule(
-        "jwt",
-        "eyj",
-        _EDGE + r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*){0,3}",
-    ),
-    Rule("sendgrid", "sg.", _EDGE + r"SG\.[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{32,64}"),
-    Rule(
-        "token",
-        "hvs. hvb. hvr. ya29. dp. dt0 atlasv1. .eyj 1//0 flyv1 snyk_uat. pat. sha256~ v1.0- -us",
-        _EDGE + r"(?:hv[sbr]\.[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
-        r"|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_\-]{1,35}\.)?[A-Za-z0-9]{30,}"
-        r"|dt0[a-z]\d\d\.[A-Z0-9]{20,}\.[A-Z0-9]{40,}|1//0[A-Za-z0-9_\-]{30,}"
-        r"|[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=\-]{40,}"
-        r"|[st]k\.eyJ[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
-        r"|FlyV1 fm\d[A-Za-z]?_[A-Za-z0-9+/=_\-]{40,}"
-        r"|pat\.[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9]{20,26}\.[A-Za-z0-9]{18,24}"
-        r"|sha256~[A-Za-z0-9_\-]{40,}|v1\.0-[a-f0-9]{24}-[a-f0-9]{100,160}"
-        r"|[a-f0-9]{32}-us\d{1,2}(?!\w)"
-        r"|snyk_uat\.[a-z0-9]{6,10}\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,})",
-    ),
     Rule("telegram", ":aa", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),
     Rule(
         "azure", "q~", _EDGE + r"[A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~.\-])"
     ),
     Rule(
         "password_hash",
-        "$ {ssha {sha",
+        "$",
         r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|argon2(?:id|i|d)\$[^\s\"';]{20,300}"
         r"|[156y]\$[^\s\"',;$]{1,64}\$[./A-Za-z0-9]{20,128}|pbkdf2[-a-z0-9]*\$[^\s\"',;]{20,300}"
         r"|scrypt\$[^\s\"',;]{20,300}|P\$[./A-Za-z0-9]{31})"
         r"|(?<![A-Za-z0-9_])(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2|scrypt|pbkdf2:sha\d{1,3}:\d+|scrypt:[\d:]+)"
-        r"\$[^\s\"',;]{20,300}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}",
+        r"\$[^\s\"',;]{20,300}",
     ),
     Rule(
         "email",
@@ -319,19 +321,19 @@ RULES: tuple[Rule, ...] = (
 NUMBERS: tuple[Rule, ...] = (
     Rule(
         "card",
-        "",
+        "00000000000000 0000_0000 0000-0000",
         r"(?<![\w.\-+])(?:\d{14,16}|\d{19}|\d{4}([ \-])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
         r"|\d{4}([ \-])\d{6}\2\d{4,5})(?![\w\-]|\.\d)",
         _is_card,
     ),
     Rule(
         "ssn",
-        "",
+        "000-00-0000",
         r"(?<![\w\-.])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w\-]|\.\d)",
     ),
     Rule(
         "iban",
-        "",
+        "AA00",
         r"(?<![A-Za-z0-9])[A-Z]{2}\d\d"
         r"(?:[A-Z0-9]{11,30}|(?:[ \-][A-Z0-9]{4}){2,7}(?:[ \-][A-Z0-9]{1,3})?)(?![A-Za-z0-9])",
         _is_iban,
@@ -457,7 +459,7 @@ DISCORD = Rule(
 )
 
 NAMES = frozenset(
-    {rule.name for rule in (*RULES, *NUMBERS, DISCORD)}
+    {rule.name for rule in (*chain(*WORDS.values()), *MARKS, *NUMBERS, DISCORD)}
     | {row[0] for row in _PREFIXED}
     | {"name", "registered", "path", "prose"}
 )

@@ -291,15 +291,21 @@ class _Bench:
     def lines(self, case: Case | Innocent) -> tuple[str, str]:
         """Return the line of *case* with redaction and the one without."""
         redacted, plain = self.renders(getattr(case, "fmt", None))
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, str] | Exception] = []
 
         def both(record: logging.LogRecord) -> None:
-            without = plain(copy.copy(record))
-            found.append((redacted(copy.copy(record)), without))
+            # Not raised here, as the record may be of a thread's.
+            try:
+                without = plain(copy.copy(record))
+                found.append((redacted(copy.copy(record)), without))
+            except Exception as error:  # noqa: BLE001 - raised below
+                found.append(error)
 
         self.handler.do = both
         self.log(case)
         (lines,) = found
+        if isinstance(lines, Exception):
+            raise lines
         return lines
 
     def cost_us(self, case: Case | Innocent, render: Render, repeat: int) -> float:
@@ -410,6 +416,10 @@ def hostile() -> dict[str, Callable[[logging.Logger], object]]:
     return calls
 
 
+class _TooSlow(BaseException):
+    """Not an Exception, so that no contender takes it for an error of a value's."""
+
+
 def measure(
     contender: Contender, report: Report, cases: list[Case], clean: list[Innocent], repeat: int
 ) -> None:
@@ -428,7 +438,7 @@ def measure(
     report.secret_us = median(cases, 0)
 
     def stop(signum: int, frame: object) -> None:
-        raise TimeoutError
+        raise _TooSlow
 
     signal.signal(signal.SIGALRM, stop)
     render = bench.renders(None)[0]
@@ -437,7 +447,7 @@ def measure(
         signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
         try:
             took = bench.cost_us(innocent, render, 3) / 1e3
-        except TimeoutError:
+        except _TooSlow:
             report.hostile_ms, report.hostile = LIMIT_S * 1e3, name
             return
         finally:

@@ -26,6 +26,7 @@ import re
 import string
 import sys
 import threading
+import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -526,6 +527,12 @@ def _urls(make: Maker) -> Iterator[Sample]:
     secret, temporary = make.hex(64), make.base64url(200)
     text = signed[0].format(secret) + f"&X-Amz-Security-Token={temporary}"
     yield _phrase("url-signed", text, (secret, temporary), ("s3.eu-west-1.amazonaws.com",))
+    for name in ("password", "client_secret", "refresh_token", "code_verifier"):
+        secret = make.alnum(24)
+        tier = "extended" if name == "code_verifier" else "core"
+        text = f"grant_type=password&username=ada&{name}={secret}&scope=orders"
+        keeps = ("grant_type=password&username=ada", name, "scope=orders")
+        yield _phrase("form-body", text, (secret,), keeps, tier)
     ids = f"T{make.upper(10)}/B{make.upper(10)}"
     secret = make.alnum(24)
     slack = f"https://hooks.slack.com/services/{ids}/{secret}"
@@ -638,6 +645,13 @@ def _people(make: Maker) -> Iterator[Sample]:
     for text in ("Your verification code is {}", "{} is your one-time code"):
         secret = make.digits(6)
         yield _phrase("prose-otp", text.format(secret), (secret,), (), "extended")
+    for name in ("Password", "ApiKey", "wsse:Password"):
+        secret = make.alnum(16)
+        text = f"<User><Name>ada</Name><{name}>{secret}</{name}></User>"
+        yield _phrase("xml", text, (secret,), ("<Name>ada</Name>",), "extended")
+    secret = make.alnum(16)
+    text = f"run: curl -u ada:{secret} https://api.example.com/v2/items"
+    yield _phrase("command-line", text, (secret,), ("api.example.com/v2/items",), "extended")
     for flag in ("--password", "--token", "--api-key"):
         secret = make.alnum(16)
         text = f"run: backup {flag} {secret} --host {HOST}"
@@ -769,6 +783,12 @@ def _in_dict_argument(s: Sample) -> Any:
     )
 
 
+@_position("message")
+def _in_wrong_arguments(s: Sample) -> Any:
+    """The template does not fit, so that the message cannot be made."""
+    return lambda log, _: log.info("worker %d started", s.text), s.keeps
+
+
 @_position("nested")
 def _in_list_argument(s: Sample) -> Any:
     batch = [HOST, ({s.name: s.value},)]
@@ -871,6 +891,30 @@ class _Client:
 def _in_object(s: Sample) -> Any:
     client = _Client(HOST, _identifier(s.name), s.value)
     return lambda log, _: log.info("settings read", extra={"client": client}), (HOST, "port=5432")
+
+
+class _Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError("cannot be shown")
+
+
+@_position("nested")
+def _in_broken_company(s: Sample) -> Any:
+    """A value beside it cannot be rendered, and the line is made all the same."""
+    extra = {"first": _Broken(), "host": HOST, s.name: s.value, "inner": [_Broken(), s.text]}
+    return lambda log, _: log.info("settings read", extra=extra), (HOST, *_key(s))
+
+
+@_position("nested")
+def _in_mapping(s: Sample) -> Any:
+    settings = types.MappingProxyType(collections.OrderedDict({"host": HOST, s.name: s.value}))
+    return lambda log, _: log.info("settings read", extra={"settings": settings}), (HOST, *_key(s))
+
+
+@_position("nested")
+def _in_deque(s: Sample) -> Any:
+    recent = collections.deque([{"host": HOST}, {s.name: s.value}])
+    return lambda log, _: log.info("settings read", extra={"recent": recent}), (HOST, *_key(s))
 
 
 @_position("nested")
@@ -1071,6 +1115,31 @@ if sys.version_info >= (3, 12):
 def _in_json_text(s: Sample) -> Any:
     body = json.dumps({"host": HOST, s.name: s.value, "retry": 3})
     return lambda log, _: log.info("response %s", body), (HOST, "retry", *_key(s))
+
+
+@_position("text")
+def _in_block(s: Sample) -> Any:
+    return lambda log, _: log.info(f"HOST={HOST}\n{s.text}\nPORT=5432"), (
+        f"HOST={HOST}",
+        "PORT=5432",
+        *s.keeps,
+    )
+
+
+def _long(s: Sample) -> str:
+    """Return a text longer than a line may be, which is cut in or near one of its secrets."""
+    part = f"worker 7 got {s.text} from upstream, "
+    return part * (40_000 // len(part))
+
+
+@_position("text")
+def _in_long_message(s: Sample) -> Any:
+    return lambda log, _: log.info("all: %s", _long(s)), ("worker 7 got", *s.keeps)
+
+
+@_position("text")
+def _in_long_extra(s: Sample) -> Any:
+    return lambda log, _: log.info("all", extra={"body": _long(s)}), ("worker 7 got", *s.keeps)
 
 
 @_position("text")
@@ -1356,7 +1425,16 @@ def stands(text: str, part: str) -> bool:
 
 
 def shows(text: str, secret: str) -> bool:
-    """Whether *secret* is in *text*; a short one as a whole word, as its digits may be anywhere."""
+    """
+    Whether *secret*, or half of a long one, is in *text*.
+
+    A short one counts as a whole word, as its digits may be anywhere; of an e-mail address the host
+    may stay.
+    """
     if len(secret) < 8:
         return re.search(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])", text) is not None
-    return stands(text, secret)
+    halves = (secret[: len(secret) // 2], secret[len(secret) // 2 :])
+    pieces = (
+        (secret.split("@")[0],) if "@" in secret else halves if len(secret) >= 12 else (secret,)
+    )
+    return any(stands(text, piece) for piece in pieces)

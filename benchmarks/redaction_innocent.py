@@ -61,7 +61,7 @@ trace|shop.orders|trace_id=%s span_id=%s|hex32 hex16
 trace|shop.orders|traceparent: 00-%s-%s-01|hex32 hex16
 trace|ddtrace|dd.trace_id=%d dd.span_id=%d|snowflake snowflake
 trace|xray|X-Amzn-Trace-Id: Root=1-%s-%s;Sampled=1|hex8 hex24
-snowflake|discord.gateway|Shard ID %d has connected to Gateway (Session ID: is new) guild %d|small snowflake
+snowflake|discord.gateway|Shard ID %d has connected to Gateway, guild %d|small snowflake
 snowflake|shop.feed|post %d liked by %d|snowflake snowflake
 order|shop.orders|order %d packed|luhnorder
 order|shop.devices|device imei=%d seen|imei
@@ -146,7 +146,7 @@ prose|shop.users|Invalid credentials (code %d)|small
 prose|shop.users|password must be at least %d characters|small
 prose|shop.users|Unexpected token < in JSON at position %d|small
 prose|shop.users|Unexpected token '}', line %d of the body is not valid JSON|small
-prose|shop.users|jwt: signature verification failed for kid %s|hex8
+prose|shop.users|JWT signature verification failed for kid %s|hex8
 count|llm|prompt_tokens=%d completion_tokens=%d total_tokens=%d|small small large
 count|llm|Token count: %d|large
 count|llm|max_tokens=%d temperature=0.7|large
@@ -203,6 +203,12 @@ keyboard|shop.ui|pinned %d messages; spinning up; opinion poll %d|small large
 keyboard|shop.ui|sort_key=%s partition_key=%s|lower5 lower5
 keyboard|shop.ui|primary key violation on orders_pkey (id)=(%d)|large
 keyboard|shop.ui|foreign_key: orders.user_id -> users.id (%d rows)|large
+prose|shop.users|grant_type=client_credentials&scope=orders&page=%d|small
+prose|shop.users|grant_type=password is not allowed for client %d|small
+prose|shop.users|response_type=token client=%d|small
+prose|shop.users|{"token_type": "Bearer", "expires_in": %d}|small
+prose|shop.users|auth=true secure=false tls=%d|small
+prose|shop.users|2FA PIN entry took %d s, OTP was right|small
 other|asyncio|Using selector: EpollSelector (%d)|small
 other|alembic.runtime.migration|Context impl PostgresqlImpl. (%d)|small
 other|shop.mail|queued mail %s for 3 recipients|hex12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import string
 from collections import defaultdict
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import redaction_corpus as corpus
-from benchmarks.redaction import CONTENDERS, Report, judge, main
+from benchmarks.redaction import CONTENDERS, Render, Report, judge, main
 from benchmarks.redaction_innocent import innocents
 
 CASES = corpus.positives()
@@ -126,14 +127,74 @@ def test_without_redaction_all_that_must_stay_is_there() -> None:
     assert report.kept == len(CASES)
 
 
+def _writing(render: Render) -> Report:
+    contender = CONTENDERS["logweft"]._replace(redacted=lambda fmt: render)
+    return judge(contender, CASES[:200], CLEAN[:50])
+
+
+def test_withholding_all_is_not_redaction() -> None:
+    """Who shows nothing catches every secret, loses its context and mauls every innocent line."""
+    report = _writing(lambda record: '{"message":"[redacted]"}')
+
+    assert report.share("core") == 1
+    assert report.kept_share < 0.05
+    assert report.false_share == 1
+    assert (report.errors, report.invalid) == (0, 0)
+
+
+def test_an_error_is_no_redaction() -> None:
+    """A formatter that raises catches nothing, and each error is counted."""
+
+    def render(record: logging.LogRecord) -> str:
+        raise LookupError
+
+    report = _writing(render)
+
+    assert report.share("core") == 0
+    assert report.errors == 250
+
+
+def test_no_line_is_no_redaction() -> None:
+    """What is not a line of JSON catches nothing, and each one is counted."""
+    report = _writing(lambda record: "order lost")
+
+    assert report.share("core") == 0
+    assert report.invalid == 250
+
+
+def test_a_part_of_a_secret_is_a_leak() -> None:
+    """Who withholds half of each secret catches none of the long ones."""
+    report = judge(CONTENDERS["logweft"]._replace(redacted=_halved), _KEYS, CLEAN[:1])
+
+    assert report.share("core") == 0
+
+
+_KEYS = [case for case in CASES if case.category.startswith("key-") and case.tier == "core"]
+
+
+def _halved(fmt: str | None) -> Render:
+    plain = CONTENDERS["logweft"].plain(fmt)
+    secrets = {secret for case in _KEYS for secret in case.secrets}
+
+    def render(record: logging.LogRecord) -> str:
+        line = plain(record)
+        for secret in secrets:
+            line = line.replace(secret, secret[: len(secret) // 2] + "[redacted]")
+        return line
+
+    return render
+
+
 def test_a_line_is_searched_whole() -> None:
-    """A secret is found in a key, a nested value, a number and in its URL form, a PIN by itself."""
+    """A secret is found in a key, a nested value, a number, in a URL, by half; a PIN alone."""
     line = '{"line":4711,"a":{"k3y-of-mine":[1,4012888888881881]},"b":"x=a%40b.example&pin=0815"}'
     shown = corpus.texts(line)
 
     for secret in ("k3y-of-mine", "4012888888881881", "a@b.example", "0815"):
         assert corpus.shows(shown, secret)
-    for absent in ("4711", "081", "k3y-of-yours"):
+    for part in ("k3y-of-mine" + "+" * 11, "+" * 11 + "k3y-of-mine"):
+        assert corpus.shows(shown, part)
+    for absent in ("4711", "081", "another-k3y"):
         assert not corpus.shows(shown, absent)
 
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .redaction_corpus import SEED, Bind, Case, NotALine, positives, shows, stands, texts
+from .redaction_corpus import SEED, Bind, Case, NotALine, leak, positives, stands, texts
 from .redaction_innocent import Innocent, innocents
 
 Render = Callable[[logging.LogRecord], str]
@@ -54,8 +54,8 @@ class Report:
     """What one contender reached."""
 
     versions: str = ""
-    caught: Counter[str] = field(default_factory=Counter)
-    tried: Counter[str] = field(default_factory=Counter)
+    caught: Counter[str] = field(default_factory=Counter, repr=False)
+    tried: Counter[str] = field(default_factory=Counter, repr=False)
     kept: int = 0
     innocent: int = 0
     mauled: int = 0
@@ -66,9 +66,9 @@ class Report:
     secret_us: float = 0.0
     hostile_ms: float = 0.0
     hostile: str = ""
-    misses: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    false: list[str] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list, repr=False)
+    lost: list[str] = field(default_factory=list, repr=False)
+    false: list[str] = field(default_factory=list, repr=False)
 
     def share(self, name: str) -> float:
         """Return the recall under *name* (0 to 1): a tier, "core/GROUP", "category/NAME"."""
@@ -346,8 +346,9 @@ def judge(contender: Contender, cases: list[Case], clean: list[Innocent]) -> Rep
             report.invalid += 1
             report.misses.append(f"{case.tier} {case.id}: not a line of JSON")
             continue
-        if any(shows(shown, secret) for secret in case.secrets):
-            report.misses.append(f"{case.tier} {case.id}")
+        leaks = list(filter(None, (leak(shown, secret) for secret in case.secrets)))
+        if leaks:
+            report.misses.append(f"{case.tier} {case.id}: {leaks[0]!r}")
             continue
         report.caught.update(names)
         absent = [keep for keep in case.keeps if not stands(rest, keep)]
@@ -369,7 +370,7 @@ def judge(contender: Contender, cases: list[Case], clean: list[Innocent]) -> Rep
         else:
             if json.loads(line) != json.loads(without):
                 report.mauled += 1
-                report.false.append(f"{innocent.id}: {without}")
+                report.false.append(f"{innocent.id}: {_difference(without, line)}")
     return report
 
 
@@ -414,6 +415,13 @@ def hostile() -> dict[str, Callable[[logging.Logger], object]]:
     calls["nested"] = lambda log: log.info("x", extra=nested)
     calls["argument"] = lambda log: log.info("x %s", nested)
     return calls
+
+
+def _difference(before: str, after: str) -> str:
+    pairs = enumerate(zip(before, after, strict=False))
+    at = next((at for at, (one, other) in pairs if one != other), 0)
+    shown = slice(max(0, at - 40), at + 60)
+    return f"{before[shown]!r} became {after[shown]!r}"
 
 
 class _TooSlow(BaseException):

@@ -1421,20 +1421,28 @@ def texts(line: str, *, without: str = "") -> str:
 
 def stands(text: str, part: str) -> bool:
     """Whether *part* is in *text*, as it is or encoded for a URL."""
-    return any(form in text for form in {part, quote(part, safe=""), quote_plus(part)})
+    return _place(text, part) >= 0
 
 
-def shows(text: str, secret: str) -> bool:
+def _place(text: str, part: str) -> int:
+    return max(text.find(form) for form in (part, quote(part, safe=""), quote_plus(part)))
+
+
+def leak(text: str, secret: str) -> str:
     """
-    Whether *secret*, or half of a long one, is in *text*.
+    Return the part of *text* where *secret*, or half of a long one, stands; empty if nowhere.
 
     A short one counts as a whole word, as its digits may be anywhere; of an e-mail address the host
     may stay.
     """
     if len(secret) < 8:
-        return re.search(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])", text) is not None
-    halves = (secret[: len(secret) // 2], secret[len(secret) // 2 :])
-    pieces = (
-        (secret.split("@")[0],) if "@" in secret else halves if len(secret) >= 12 else (secret,)
-    )
-    return any(stands(text, piece) for piece in pieces)
+        word = re.search(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])", text)
+        places = [word.start() if word else -1]
+    else:
+        halves = [secret[: len(secret) // 2], secret[len(secret) // 2 :]]
+        pieces = (
+            [secret.split("@")[0]] if "@" in secret else halves if len(secret) > 11 else [secret]
+        )
+        places = [_place(text, piece) for piece in pieces]
+    at = max(places)
+    return text[max(0, at - 60) : at + 60] if at >= 0 else ""

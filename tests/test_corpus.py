@@ -191,11 +191,11 @@ def test_a_line_is_searched_whole() -> None:
     shown = corpus.texts(line)
 
     for secret in ("k3y-of-mine", "4012888888881881", "a@b.example", "0815"):
-        assert corpus.shows(shown, secret)
+        assert corpus.leak(shown, secret)
     for part in ("k3y-of-mine" + "+" * 11, "+" * 11 + "k3y-of-mine"):
-        assert corpus.shows(shown, part)
+        assert corpus.leak(shown, part)
     for absent in ("4711", "081", "another-k3y"):
-        assert not corpus.shows(shown, absent)
+        assert not corpus.leak(shown, absent)
 
 
 @pytest.mark.parametrize("line", ["", "[]", "{", '{"a":NaN}', '{"a":1}\n{"b":2}', "text"])

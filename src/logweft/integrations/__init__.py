@@ -122,6 +122,21 @@ REGISTRY: dict[str, Row] = {
         "inbound",
         "requests, websockets, the 500 response, the access line",
     ),
+    "celery": Row(
+        "_celery",
+        (
+            "celery.signals",
+            "celery.app.trace",
+            "celery.worker.request",
+            "celery.worker.consumer.consumer",
+            "celery.beat",
+            "celery.concurrency.prefork",
+        ),
+        "celery",
+        "5.3",
+        "hop",
+        "tasks, retries, chains, chords, each run of beat; the worker's lines; fields `task_id`, `task`",
+    ),
     "urllib3": Row(
         "_urllib3",
         ("urllib3.connectionpool",),

@@ -62,6 +62,21 @@ REGISTRY: dict[str, Row] = {
         "hop",
         "`Process`, `Pool`, by fork, spawn and forkserver; logging is installed in the child",
     ),
+    "celery": Row(
+        "_celery",
+        (
+            "celery.signals",
+            "celery.app.trace",
+            "celery.worker.request",
+            "celery.worker.consumer.consumer",
+            "celery.beat",
+            "celery.concurrency.prefork",
+        ),
+        "celery",
+        "5.3",
+        "hop",
+        "tasks, retries, chains, runs of beat, the worker's own lines; fields `task_id`, `task`",
+    ),
     "starlette": Row(
         "_starlette",
         ("starlette.applications",),
@@ -121,21 +136,6 @@ REGISTRY: dict[str, Row] = {
         "3.10",
         "inbound",
         "requests, websockets, the 500 response, the access line",
-    ),
-    "celery": Row(
-        "_celery",
-        (
-            "celery.signals",
-            "celery.app.trace",
-            "celery.worker.request",
-            "celery.worker.consumer.consumer",
-            "celery.beat",
-            "celery.concurrency.prefork",
-        ),
-        "celery",
-        "5.3",
-        "hop",
-        "tasks, retries, chains, chords, each run of beat; the worker's lines; fields `task_id`, `task`",
     ),
     "urllib3": Row(
         "_urllib3",

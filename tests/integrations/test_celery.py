@@ -74,14 +74,13 @@ def serve_in_thread(app: celery.Celery) -> Iterator[None]:
 
 
 class TestWorker(HopContract):
-    protocol = 2
     task: Any
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def worker(cls) -> Iterator[None]:
         """Run a worker for all tests; each has an installation of its own."""
-        app = make_app(task_protocol=cls.protocol)
+        app = make_app()
         cls.task = app.task(do, name="shop.do", shared=False)
         with ExitStack() as stack:
             with logweft.install(stream=io.StringIO()):
@@ -121,10 +120,6 @@ class TestWorker(HopContract):
             self.hop(contracts.log_hopped)
 
         assert lines.ids("hopped") == [TRACE]
-
-
-class TestWorkerOfProtocol1(TestWorker):
-    protocol = 1
 
 
 def sent(app: celery.Celery, **options: Any) -> dict[str, Any]:
@@ -180,8 +175,10 @@ def test_an_eager_task_is_part_of_the_work_that_calls_it(lines: Lines) -> None:
         task.delay().get()
         assert dict(logweft.current().fields) == {"tenant": "acme"}
     task.delay().get()
+    task.apply(headers={"X-Correlation-ID": "mine"}).get()
 
-    inside, outside = [line for line in lines.read() if line["message"] == "hopped"]
+    inside, outside, own = [line for line in lines.read() if line["message"] == "hopped"]
+    assert own["correlation_id"] == "mine"
     assert (inside["correlation_id"], inside["tenant"]) == ("order-1", "acme")
     assert inside["task"] == outside["task"] == "shop.hop"
     assert MINTED.fullmatch(outside["correlation_id"])
@@ -218,6 +215,7 @@ app.conf.update(
     beat_schedule={"tick": {"task": "shop.tick", "schedule": 0.1}},
     beat_schedule_filename=str(box / "schedule"),
     result_chord_retry_interval=0.1,
+    task_protocol=int(os.environ.get("PROTOCOL", "2")),
 )
 log = logging.getLogger("shop")
 task_log = get_task_logger("shop.tasks")
@@ -473,22 +471,37 @@ def test_however_it_is_installed(tmp_path: Path, way: str) -> None:
     is_run = way == "logweft run"
     write_app(tmp_path, IMPORTS + ("" if is_run else EARLY + INSTALL))
     command = ("-m", "logweft", "run", "-m", "celery") if is_run else ("-m", "celery")
-    with serve(tmp_path, *worker("prefork"), command=command) as served:
-        client = "" if is_run else "logweft.uninstall()\n"
+    pool = "prefork" if is_run else "threads"
+    with serve(tmp_path, *worker(pool), command=command) as served:
         ask(
             tmp_path,
-            client
-            + "with logweft.install(), logweft.adopt('order-1'):\n"
-            + "    chain(add.s(1, 1), add.s(2)).delay().get(**WAIT)\n"
-            + "with logweft.install():\n"
-            + "    add.delay(1, 1).get(**WAIT)\n",
+            """
+            logweft.uninstall()
+            with logweft.install():
+                with logweft.adopt("order-1"):
+                    chain(add.s(1, 1), add.s(2)).delay().get(**WAIT)
+                with logweft.adopt("order-2"):
+                    add.apply_async((1, 1), countdown=0.1).get(**WAIT)
+                add.delay(1, 1).get(**WAIT)
+            """,
         )
     found = [line for line in served.lines() if "task" in line]
 
     assert once(found)
     counts = Counter(line["correlation_id"] for line in found)
-    assert sorted(counts.values()) == [7, 14]
-    assert counts["order-1"] == 14
+    assert sorted(counts.values()) == [7, 7, 14]
+    assert (counts["order-1"], counts["order-2"]) == (14, 7)
+
+
+def test_a_message_of_protocol_1_is_adopted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the message's headers are the user's alone, the lines have the ID as well."""
+    monkeypatch.setenv("PROTOCOL", "1")
+    with serve(folder, *worker("prefork", count=1)) as served:
+        ask(folder, "with logweft.adopt('order-1'):\n    add.delay(1, 1).get(**WAIT)\n")
+
+    of_task = [line for line in served.lines() if line.get("correlation_id") == "order-1"]
+    assert len(of_task) == 7
+    assert [line["task"] for line in of_task if line["message"] == "adding"] == ["shop.add"]
 
 
 def test_each_run_of_beat_has_an_id_of_its_own(folder: Path) -> None:

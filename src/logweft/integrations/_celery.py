@@ -20,7 +20,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from logweft._context import adopt, bind, current, enter, inject
+from logweft._context import Scope, adopt, bind, current, enter, inject
 
 from ._hop import flush
 from ._patch import is_on, wrap
@@ -60,9 +60,7 @@ def _build_tracer(
     def trace_task(uuid: Any, args: Any, kwargs: Any, request: Any = None) -> Any:
         if not is_on("celery"):
             return tracer(uuid, args, kwargs, request)
-        # An eager task is part of the work that calls it.
-        is_eager = bool(request) and request.get("is_eager") and current().correlation_id
-        with enter(current()) if is_eager else adopt(_headers(request)):
+        with _begin(request or {}):
             bind(task_id=uuid, task=name)
             return tracer(uuid, args, kwargs, request)
 
@@ -77,7 +75,7 @@ def _create_task_handler(
     def on_task_received(message: Any) -> Any:
         if not is_on("celery"):
             return handler(message)
-        with adopt(_headers(message.headers)):
+        with adopt(message.headers):
             inject(message.headers)  # a new ID is the task's as well, in whatever process it runs
             _bind_task(message.headers)
             return handler(message)
@@ -88,7 +86,7 @@ def _create_task_handler(
 def _report(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    with adopt(_headers(instance.request_dict)):
+    with adopt(instance.request_dict):
         _bind_task(instance.request_dict)
         return wrapped(*args, **kwargs)
 
@@ -109,10 +107,11 @@ def _process_destructor(
         flush()
 
 
-def _headers(request: Any) -> Any:
-    """Return a message's headers: by protocol 2 the request itself, by 1 and eagerly within it."""
-    inner = request.get("headers") if isinstance(request, dict) else None
-    return {**inner, **request} if isinstance(inner, dict) else request
+def _begin(request: Any) -> Scope:
+    """Begin a task's unit of work; an eager one is part of the work that calls it."""
+    if not request.get("is_eager"):
+        return adopt(request)  # the message's headers are in it
+    return enter(current()) if current().correlation_id else adopt(request.get("headers"))
 
 
 def _bind_task(headers: Any) -> None:

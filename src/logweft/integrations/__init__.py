@@ -129,6 +129,14 @@ REGISTRY: dict[str, Row] = {
         "inbound",
         "any WSGI application it serves, its access line and its line of an uncaught exception",
     ),
+    "werkzeug": Row(
+        "_werkzeug",
+        ("werkzeug.serving",),
+        "werkzeug",
+        "3.0",
+        "inbound",
+        "any WSGI application its development server serves, and so `flask run`; its access line",
+    ),
     "aiohttp_server": Row(
         "_aiohttp_server",
         ("aiohttp.web_protocol", "aiohttp.web_response"),

@@ -11,6 +11,8 @@ from programs import run_command
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.py"))
+FOLDERS = sorted(f"{path.parent.name}/" for path in EXAMPLES.glob("*/run.py"))
+"""Examples of several programs; each has a test file of its own."""
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -24,12 +26,14 @@ def test_an_example_runs_and_writes_lines(name: str, tmp_path: Path) -> None:
 
 
 def test_the_index_names_every_example() -> None:
-    """The index has a row for each example and none for a file that is gone."""
+    """The index has a row for each example and none for one that is gone; a folder has its test."""
     index = (EXAMPLES / "README.md").read_text()
 
     rows = [line.split("]")[0].removeprefix("| [") for line in index.splitlines() if "](" in line]
 
-    assert sorted(rows) == FILES
+    assert sorted(rows) == sorted([*FILES, *FOLDERS])
+    for folder in FOLDERS:
+        assert (Path(__file__).parent / f"test_{folder.rstrip('/')}.py").exists()
 
 
 def test_a_context_does_not_mix_with_another() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -187,6 +188,13 @@ def plain_wsgi(environ: Any, start_response: Any) -> Any:
     return stream()
 
 
+def failing_wsgi(environ: Any, start_response: Any) -> Any:
+    """Answer a request, and leave an error to the server."""
+    handle(environ["PATH_INFO"])
+    start_response("200 OK", [("Content-Length", "2")])
+    return stream()
+
+
 def stream() -> Iterator[bytes]:
     """Make a body, and tell of it."""
     try:
@@ -288,6 +296,10 @@ def serve_flask() -> Any:
     return running(werkzeug.serving.make_server("127.0.0.1", 0, flask_app(), threaded=True))
 
 
+def serve_werkzeug() -> Any:
+    return running(werkzeug.serving.make_server("127.0.0.1", 0, failing_wsgi, threaded=True))
+
+
 def serve_wsgi() -> Any:
     return under_wsgiref(logweft.wsgi.CorrelationMiddleware(plain_wsgi))
 
@@ -303,6 +315,7 @@ SERVERS: dict[str, Serving] = {
     "flask": serve_flask,
     "django, wsgi": serve_django_wsgi,
     "django, asgi": serve_django_asgi,
+    "werkzeug": serve_werkzeug,
     "aiohttp": lambda: under_aiohttp(aiohttp_app()),
     "asgi": serve_asgi,
     "wsgi": serve_wsgi,
@@ -387,6 +400,19 @@ class TestDjangoByWsgi(Served):
 
 class TestDjangoByAsgi(Served):
     server, exceptions_logger = "django, asgi", "django.request"
+
+
+class TestWerkzeug(Served):
+    server, exceptions_logger = "werkzeug", "werkzeug"
+
+    def test_the_exceptions_line_has_the_id(self, lines: Lines) -> None:
+        """Werkzeug's line of an uncaught exception, which is text to it, has the request's ID."""
+        self.call({"X-Correlation-ID": "order-4"}, fail=True)
+        self.stop()
+
+        told = [line for line in lines.read() if "boom" in line["message"]]
+        ids = [(line["logger"], line.get("correlation_id")) for line in told]
+        assert ids == [("werkzeug", "order-4")]
 
 
 class TestAiohttpServer(Served):
@@ -623,6 +649,49 @@ def test_the_server_still_sends_files_its_own_way(lines: Lines, tmp_path: Path) 
         assert get(port).status == 200
 
     assert seen[0] is seen[1]
+
+
+# ---- werkzeug
+
+
+@pytest.mark.parametrize("server", ["werkzeug", "flask"])
+def test_the_access_line_of_werkzeug_has_the_id(server: str, lines: Lines) -> None:
+    """Werkzeug's line of each request, of one that failed too, has the ID of the response."""
+    with SERVERS[server]() as port:
+        seen = [get(port, {"X-Correlation-ID": "order-1"}), get(port), get(port, {}, "/fail")]
+
+    access = [line for line in lines.read() if "http.status" in line]
+    assert [line["logger"] for line in access] == ["werkzeug"] * 3
+    assert [line.get("correlation_id") for line in access] == [
+        each.headers["x-correlation-id"] for each in seen
+    ]
+
+
+def test_a_request_werkzeug_refuses_has_no_id(lines: Lines) -> None:
+    """A request line that is none is answered with 400, and its line has not the last one's ID."""
+    server = werkzeug.serving.make_server("127.0.0.1", 0, failing_wsgi)  # one thread for all
+    with running(server) as port:
+        get(port, {"X-Correlation-ID": "order-1"})
+        seen = ask(port, b"GET / HTTP/1.1 nonsense\r\n\r\n")
+
+    assert b"400" in seen  # where Python takes it for HTTP/0.9, in the page alone
+    assert b"x-correlation-id" not in seen.lower()
+    told = [line for line in lines.read() if "nonsense" in line["message"]]
+    assert told
+    assert {line.get("correlation_id") for line in told} == {None}
+
+
+def test_under_werkzeug_the_applications_own_header_wins(lines: Lines) -> None:
+    """A response that has an X-Correlation-ID already keeps it, and gets no second one."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("x-correlation-ID", "mine")])
+        return [b""]
+
+    with running(werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)) as port:
+        seen = ask(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: order-1\r\n\r\n")
+
+    assert re.findall(rb"x-correlation-id: (.*)\r", seen.lower()) == [b"mine"]
 
 
 # ---- Django

@@ -62,6 +62,21 @@ REGISTRY: dict[str, Row] = {
         "hop",
         "`Process`, `Pool`, by fork, spawn and forkserver; logging is installed in the child",
     ),
+    "celery": Row(
+        "_celery",
+        (
+            "celery.signals",
+            "celery.app.trace",
+            "celery.worker.request",
+            "celery.worker.consumer.consumer",
+            "celery.beat",
+            "celery.concurrency.prefork",
+        ),
+        "celery",
+        "5.3",
+        "hop",
+        "tasks, retries, chains, runs of beat, the worker's own lines; fields `task_id`, `task`",
+    ),
     "starlette": Row(
         "_starlette",
         ("starlette.applications",),
@@ -113,6 +128,14 @@ REGISTRY: dict[str, Row] = {
         "22.0",
         "inbound",
         "any WSGI application it serves, its access line and its line of an uncaught exception",
+    ),
+    "werkzeug": Row(
+        "_werkzeug",
+        ("werkzeug.serving",),
+        "werkzeug",
+        "3.0",
+        "inbound",
+        "any WSGI application its development server serves, and so `flask run`; its access line",
     ),
     "aiohttp_server": Row(
         "_aiohttp_server",

@@ -18,7 +18,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_schemas")
 """Layer 0: pure, or the Context alone."""
 
-ONE = ("_access", "_filter", "_render", "_formatter", "_console", "_logger", "_targets", "_queue")
+ONE = (
+    "_access",
+    "_filter",
+    "_render",
+    "_formatter",
+    "_console",
+    "_logger",
+    "_record",
+    "_targets",
+    "_queue",
+)
 """Layer 1: each may import those before it."""
 
 API = "logweft"

@@ -15,9 +15,9 @@ from typing import IO, Any, NamedTuple
 from ._console import ConsoleFormatter
 from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
-from ._logger import accept_extra
 from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
+from ._record import STDLIB_CALLER, findCaller, make_record_of
 from ._redact import make_redactor, shown
 from .integrations import activate, deactivate
 from .integrations._hop import Host, Parcel, set_host
@@ -295,7 +295,11 @@ class Installation:
 
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
-        self._hook(logging.Logger, "makeRecord", _make_record_of(logging.Logger.makeRecord))
+        lean = self._options.fast
+        make_record = make_record_of(logging.Logger.makeRecord, lean=lean)
+        self._hook(logging.Logger, "makeRecord", make_record)
+        if lean and logging.Logger.findCaller is STDLIB_CALLER:
+            self._hook(logging.Logger, "findCaller", findCaller)
         if not self._options.sticky:
             return
         add_handler = logging.Logger.addHandler
@@ -568,46 +572,6 @@ class Installation:
             self.uninstall()
 
 
-def _make_record_of(
-    make_record: Callable[..., logging.LogRecord],
-) -> Callable[..., logging.LogRecord]:
-    """Return `Logger.makeRecord` so that ``extra={"name": ...}`` of a log call does not raise."""
-
-    def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        try:
-            return make_record(self, *args, **kwargs)
-        except Exception:
-            # Called directly, it is documented to raise; only a log call must never.
-            if len(args) < 6 or not _is_log_call():
-                raise
-            extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
-            if isinstance(extra, Mapping):
-                extra = accept_extra(extra)
-        # LogRecord asks a single argument for its class, which may raise; so it is told later.
-        given, call = args[5], [*args[:5], (), *args[6:]]
-        if "extra" in kwargs:
-            kwargs = {**kwargs, "extra": extra}
-        elif len(call) > 8:
-            call[8] = extra
-        record = make_record(self, *call, **kwargs)
-        record.args = given
-        return record
-
-    return makeRecord
-
-
-def _is_log_call() -> bool:
-    """Say whether `Logger._log` is among the callers, past the wrappers of other libraries."""
-    frame = sys._getframe(2)
-    for _ in range(8):
-        if frame.f_code.co_name == "_log":
-            return True
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return False
-
-
 def _is_heard(logger: logging.Logger) -> bool:
     """Say whether a handler would take a CRITICAL record of *logger*."""
     each: logging.Logger | None = logger
@@ -645,6 +609,7 @@ def install(
     queue: bool | int | None = None,
     capture: bool | Iterable[str] | None = None,
     sticky: bool | None = None,
+    fast: bool | None = None,
     integrations: str | Iterable[str] | None = None,
     trust: str | Iterable[str] | None = None,
     id_headers: Iterable[str] | None = None,
@@ -675,6 +640,8 @@ def install(
         capture: which of ``"main"``, ``"threads"``, ``"unraisable"`` (exceptions nobody caught) and
             ``"warnings"`` become lines; True is all, False none. Default: True.
         sticky: take over again after others' logging configuration. Default: True.
+        fast: make records by a way of our own, where nobody else has a say in them; they are the
+            same ones. Default: True.
         integrations: the libraries that carry the ID: ``"auto"`` is all that are imported, now or
             later, ``"none"`` none, or a list of names. Default: ``"auto"``.
         trust: whose correlation ID is adopted: ``"always"``, ``"never"`` (the caller's is kept as
@@ -706,6 +673,7 @@ def install(
         "queue": queue,
         "capture": capture,
         "sticky": sticky,
+        "fast": fast,
         "integrations": integrations,
         "trust": trust,
         "id_headers": id_headers,
@@ -737,7 +705,17 @@ def options_for_child() -> dict[str, Any] | None:
     if _installed is None:
         return None
     options = _installed._options
-    names = ("format", "service", "version", "environment", "redact", "queue", "capture", "sticky")
+    names = (
+        "format",
+        "service",
+        "version",
+        "environment",
+        "redact",
+        "queue",
+        "capture",
+        "sticky",
+        "fast",
+    )
     told: dict[str, Any] = {name: getattr(options, name) for name in names}
     if isinstance(told["redact"], Mapping):
         # A strategy that is a lambda would make pickling fail; there the marker stands for it.

@@ -12,7 +12,7 @@ else:
     _Adapter = logging.LoggerAdapter  # not subscriptable on 3.10
 
 # What `Logger.makeRecord` refuses in `extra`; asked, since the record differs by version.
-_REFUSED = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+REFUSED = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 
 
 def accept_extra(extra: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -23,7 +23,7 @@ def accept_extra(extra: Mapping[Any, Any]) -> dict[Any, Any]:
     """
     accepted: dict[Any, Any] = {}
     for name, value in extra.items():
-        while name in _REFUSED or (name in accepted):
+        while name in REFUSED or (name in accepted):
             name = f"{name}_"
         accepted[name] = value
     return accepted

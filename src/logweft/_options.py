@@ -32,6 +32,7 @@ class Options(NamedTuple):
     queue: bool | int
     capture: frozenset[str]
     sticky: bool
+    fast: bool
     integrations: frozenset[str]
     policy: Policy
 
@@ -51,7 +52,7 @@ def _from_environment(name: str) -> Any:
     text = os.environ.get(f"LOGWEFT_{name.upper()}", "").strip()
     if not text:
         return next(filter(None, map(os.environ.get, _FALLBACKS.get(name, ()))), None)
-    if name in ("redact", "sticky", "queue", "capture"):
+    if name in ("redact", "sticky", "fast", "queue", "capture"):
         if text.lower() in _TRUE:
             return True
         if text.lower() in _FALSE:
@@ -184,6 +185,7 @@ def resolve(given: Mapping[str, Any]) -> Options:
         queue=option("queue", True, _queue),
         capture=option("capture", frozenset(CAPTURES), _captures),
         sticky=option("sticky", True, _flag),
+        fast=option("fast", True, _flag),
         integrations=option("integrations", select("auto"), lambda name, value: select(value)),
         policy=Policy(
             option("trust", "always", _trust),

@@ -9,7 +9,6 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote_plus, unquote_plus
 
 from . import _secrets
 from ._plain import put, type_name
@@ -509,6 +508,8 @@ class Redactor:
         encoded = match[0]
         if "%" not in encoded:
             return encoded
+        from urllib.parse import quote_plus, unquote_plus  # dear to import, and rarely needed
+
         decoded = unquote_plus(encoded)
         if decoded == encoded or len(decoded) > _MAX_ENCODED:
             return encoded

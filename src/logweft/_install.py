@@ -120,8 +120,9 @@ class _Hook(NamedTuple):
     ours: Any
 
     def undo(self) -> None:
-        # Somebody may have wrapped it since; then it stays, and passes everything through.
-        if getattr(self.owner, self.name) == self.ours:
+        # Somebody may have wrapped it since, with what says it equals ours, as wrapt's proxies do;
+        # then it stays, and passes everything through.
+        if getattr(self.owner, self.name) is self.ours:
             setattr(self.owner, self.name, self.before)
 
 
@@ -290,12 +291,15 @@ class Installation:
     # Staying installed
 
     def _hook(self, owner: Any, name: str, ours: Any) -> None:
-        self._hooks.append(_Hook(owner, name, getattr(owner, name), ours))
+        # What stands there, which of a class getattr may only show a bound view of (wrapt does).
+        before = vars(owner).get(name, getattr(owner, name))
+        self._hooks.append(_Hook(owner, name, before, ours))
         setattr(owner, name, ours)
 
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
-        self._hook(logging.Logger, "makeRecord", _make_record_of(logging.Logger.makeRecord))
+        make_record = _make_record_of(logging.Logger.makeRecord, lambda: self._active)
+        self._hook(logging.Logger, "makeRecord", make_record)
         if not self._options.sticky:
             return
         add_handler = logging.Logger.addHandler
@@ -569,7 +573,7 @@ class Installation:
 
 
 def _make_record_of(
-    make_record: Callable[..., logging.LogRecord],
+    make_record: Callable[..., logging.LogRecord], is_active: Callable[[], bool]
 ) -> Callable[..., logging.LogRecord]:
     """Return `Logger.makeRecord` so that ``extra={"name": ...}`` of a log call does not raise."""
 
@@ -578,7 +582,7 @@ def _make_record_of(
             return make_record(self, *args, **kwargs)
         except Exception:
             # Called directly, it is documented to raise; only a log call must never.
-            if len(args) < 6 or not _is_log_call():
+            if len(args) < 6 or not is_active() or not _is_log_call():
                 raise
             extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
             if isinstance(extra, Mapping):

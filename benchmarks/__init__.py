@@ -1,1 +1,1 @@
-"""What writes the README's generated parts."""
+"""What writes the README's generated parts, and what measures: `python -m benchmarks.NAME`."""

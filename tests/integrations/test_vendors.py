@@ -255,6 +255,36 @@ def test_opentelemetry_after_a_dictconfig(order: str) -> None:
     assert told["exported"].count("reconfigured") == 1
 
 
+OTEL_QUEUED = """
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+import logweft
+
+handler = logweft.QueueHandler(LoggingHandler())
+queued = logging.getLogger("queued")
+queued.addHandler(handler)
+queued.propagate = False
+with trace.get_tracer("t").start_as_current_span("work") as span, logweft.adopt("order-1"):
+    queued.info("paid %s", 17, extra={"amount": 12.5})
+assert handler.flush(30)
+((body, attributes, found),) = [
+    (each.log_record.body, dict(each.log_record.attributes), each.log_record.trace_id)
+    for each in logs.get_finished_logs()
+    if each.instrumentation_scope.name == "queued"
+]
+assert found == span.get_span_context().trace_id
+tell(body=body, attributes={k: v for k, v in attributes.items() if not k.startswith("otel")})
+"""
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_opentelemetrys_handler_in_our_queue(order: str) -> None:
+    """Run by the listener's thread, it still exports the span of the call, and no more fields."""
+    _, told = outcome(OTEL + OTEL_QUEUED, order)
+
+    assert told["body"] == "paid 17"
+    assert told["attributes"] == {"amount": 12.5, "correlation_id": "order-1"}
+
+
 # ---- Sentry
 
 SENTRY = """

@@ -1,1 +1,1 @@
-"""What writes the README's generated parts, and what is measured."""
+"""What writes the README's generated parts, and what measures: `python -m benchmarks.NAME`."""

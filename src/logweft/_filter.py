@@ -9,9 +9,6 @@ from ._context import Context, current, with_span
 CONTEXT = "_logweft_context"
 """Where a record carries its Context: one private name, so that nobody's ``extra`` can clash."""
 
-SEEN = "_logweft_seen"
-"""Where a record remembers who wrote it to which destination, if two handlers share one."""
-
 
 class ContextFilter(logging.Filter):
     """

@@ -18,7 +18,7 @@ from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 
 from ._access import access_fields
 from ._context import NOTHING, Context
-from ._filter import CONTEXT, SEEN
+from ._filter import CONTEXT
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
 from ._redact import Redactor, make_redactor, shown
 from ._render import Renderer, escape
@@ -50,7 +50,7 @@ MIN_MAX_LINE = 1024
 _RECORD = frozenset({*vars(logging.makeLogRecord({})), *RESERVED_ATTRS})
 
 # Set by formatters and filters; and uvicorn repeats each message in terminal colours.
-_NOT_FIELDS = frozenset({"message", "asctime", CONTEXT, SEEN, "color_message"})
+_NOT_FIELDS = frozenset({"message", "asctime", CONTEXT, "color_message"})
 
 _NAMED = re.compile(r"%\(([^()]{1,128})\)")
 

@@ -17,7 +17,7 @@ from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
-from ._record import STDLIB_CALLER, findCaller, make_record_of
+from ._record import findCaller, is_stdlib, make_record_of
 from ._redact import make_redactor, shown
 from .integrations import activate, deactivate
 from .integrations._hop import Host, Parcel, set_host
@@ -120,8 +120,9 @@ class _Hook(NamedTuple):
     ours: Any
 
     def undo(self) -> None:
-        # Somebody may have wrapped it since; then it stays, and passes everything through.
-        if getattr(self.owner, self.name) == self.ours:
+        # Somebody may have wrapped it since, with what says it equals ours, as wrapt's proxies do;
+        # then it stays, and passes everything through.
+        if getattr(self.owner, self.name) is self.ours:
             setattr(self.owner, self.name, self.before)
 
 
@@ -290,15 +291,19 @@ class Installation:
     # Staying installed
 
     def _hook(self, owner: Any, name: str, ours: Any) -> None:
-        self._hooks.append(_Hook(owner, name, getattr(owner, name), ours))
+        # What stands there, which of a class getattr may only show a bound view of (wrapt does).
+        before = vars(owner).get(name, getattr(owner, name))
+        self._hooks.append(_Hook(owner, name, before, ours))
         setattr(owner, name, ours)
 
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
         lean = self._options.fast
-        make_record = make_record_of(logging.Logger.makeRecord, lean=lean)
+        make_record = make_record_of(
+            logging.Logger.makeRecord, lean=lean, is_active=lambda: self._active
+        )
         self._hook(logging.Logger, "makeRecord", make_record)
-        if lean and logging.Logger.findCaller is STDLIB_CALLER:
+        if lean and is_stdlib(logging.Logger.findCaller):
             self._hook(logging.Logger, "findCaller", findCaller)
         if not self._options.sticky:
             return

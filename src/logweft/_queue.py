@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ._filter import SEEN, ContextFilter
+from ._filter import CONTEXT, ContextFilter
 from ._plain import type_name
 from ._redact import shown
 from ._targets import Item, Target, make_target
@@ -47,6 +47,13 @@ REPORT_S = 10.0
 # A target that answers with one of these may take lines again later: what waits for it is kept.
 # Anything else, such as EPIPE or EBADF, is for good.
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EAGAIN, errno.ENOMEM}
+
+
+# Who has written a record to which destination, where handlers share one. Not on the record: other
+# people's handlers write every attribute of it, and this one needs to outlive a single handler.
+_seen: weakref.WeakKeyDictionary[logging.LogRecord, dict[object, logging.Handler]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 class Stats(NamedTuple):
@@ -576,13 +583,18 @@ class QueueHandler(logging.handlers.QueueHandler):
         Raises:
             Nothing that is an Exception.
         """
+        lent = True
         try:
+            lent = CONTEXT in record.__dict__
             verdict: Any = self.filter(record)
             if verdict:
                 self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
         except Exception:  # noqa: BLE001 - a user's filter; the caller has nothing to do with it
             self.handleError(record)
             return False
+        finally:
+            if not lent:  # a handler behind us may write all there is, as OpenTelemetry does
+                record.__dict__.pop(CONTEXT, None)
         return verdict
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
@@ -597,12 +609,17 @@ class QueueHandler(logging.handlers.QueueHandler):
             accepted = target.accept(record)
             if accepted is None:
                 continue
-            if target.shared:
-                seen = record.__dict__.setdefault(SEEN, {})
-                if type(seen) is dict and seen.setdefault(target.destination, self) is not self:
-                    continue
+            if target.shared and not self._is_first(record, target.destination):
+                continue
             prepared.append((target, *target.prepare(accepted)))
         return prepared
+
+    def _is_first(self, record: logging.LogRecord, destination: object) -> bool:
+        """Say whether no other handler has written *record* to *destination*."""
+        try:
+            return _seen.setdefault(record, {}).setdefault(destination, self) is self
+        except TypeError:  # a record that cannot be hashed
+            return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """

@@ -28,7 +28,10 @@ _IN_NS = sys.version_info >= (3, 13)
 
 
 def make_record_of(
-    make_record: Callable[..., logging.LogRecord], *, lean: bool
+    make_record: Callable[..., logging.LogRecord],
+    *,
+    lean: bool,
+    is_active: Callable[[], bool],
 ) -> Callable[..., logging.LogRecord]:
     """
     Return `Logger.makeRecord` so that ``extra={"name": ...}`` of a log call does not raise.
@@ -36,9 +39,10 @@ def make_record_of(
     Args:
         make_record: the method that was there before.
         lean: build the record here where nobody else has a say in it: no record factory, no
-            mapping as the only argument, no clash of names.
+            mapping as the only argument, no clash of names, no other hook.
+        is_active: says whether we are installed still; another's hook may keep ours.
     """
-    lean = lean and _is_faithful()
+    lean = lean and is_stdlib(make_record) and _is_faithful()
 
     def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         if lean and len(args) >= 9 and not kwargs:
@@ -49,7 +53,7 @@ def make_record_of(
             return make_record(self, *args, **kwargs)
         except Exception:
             # Called directly, it is documented to raise; only a log call must never.
-            if len(args) < 6 or not _is_log_call():
+            if len(args) < 6 or not is_active() or not _is_log_call():
                 raise
             extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
             if isinstance(extra, Mapping):
@@ -187,7 +191,10 @@ def _is_faithful() -> bool:
     )
 
 
-STDLIB_CALLER = logging.Logger.findCaller
+def is_stdlib(method: Any) -> bool:
+    """Say whether *method* is the stdlib's own, and not another library's hook."""
+    code = getattr(method, "__code__", None)
+    return code is not None and code.co_filename == _HERE
 
 
 def findCaller(

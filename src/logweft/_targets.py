@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
 
+from ._filter import CONTEXT
 from ._formatter import JsonFormatter
 
 _BATCH_BYTES = 1024 * 1024
@@ -256,6 +257,8 @@ class RecordTarget(LineTarget):
         frozen = copy.copy(record)
         frozen.msg = frozen.message = record.getMessage()
         frozen.args = None
+        if not isinstance(self.handler.formatter, JsonFormatter):
+            vars(frozen).pop(CONTEXT, None)  # a vendor's handler writes every attribute there is
         return (frozen, contextvars.copy_context()), 1024 + len(frozen.message)
 
     def _emit(self, item: Item) -> None:

@@ -23,7 +23,7 @@ import pytest
 import contracts
 import logweft
 from contracts import HopContract, Lines
-from programs import Finished, run_command
+from programs import Finished, run, run_command
 
 lines = contracts.lines
 METHODS = ("fork", "spawn", "forkserver")
@@ -282,6 +282,82 @@ def test_a_thread_of_a_thread_is_under_the_same_id(lines: Lines) -> None:
         deeper(3)
 
     assert lines.ids("hopped") == ["order-1"] * 4
+
+
+# Before 3.14 this stands in for what 3.14 changed about threads and ContextVars: Thread.start()
+# sees to a contextvars context, and run() is called in it.
+AS_3_14 = """
+import contextvars, logging, sys, threading
+
+inherits = bool(int(sys.argv[1]))
+if sys.version_info >= (3, 14):
+    assert bool(sys.flags.thread_inherit_context) is inherits
+else:
+    start, run = threading.Thread.start, threading.Thread.run
+
+    def start_3_14(self):
+        if vars(self).setdefault("_context") is None:
+            self._context = contextvars.copy_context() if inherits else contextvars.Context()
+        start(self)
+
+    def bootstrap_3_14(self):
+        self.run = lambda: self._context.run(type(self).run, self)
+        bootstrap(self)
+
+    bootstrap = threading.Thread._bootstrap_inner
+    threading.Thread.start, threading.Thread._bootstrap_inner = start_3_14, bootstrap_3_14
+
+import logweft
+
+logweft.install(level="INFO")
+theirs = contextvars.ContextVar("theirs", default=None)
+seen = []
+
+
+class Own(threading.Thread):
+    def run(self):
+        look()
+
+
+def look():
+    logging.info("looked")
+    seen.append((logweft.current(), theirs.get(), len(contextvars.copy_context())))
+
+
+def started(thread):
+    thread.start()
+    thread.join()
+    return seen.pop()
+
+
+theirs.set("set")
+with logweft.adopt("order-1") as context:
+    plain, own = started(threading.Thread(target=look)), started(Own())
+    told = threading.Thread(target=look)
+    told._context = contextvars.Context()  # as Thread(context=...) does
+    in_theirs = started(told)
+    failing = threading.Thread(target=lambda: 1 / 0)
+    failing.start()
+    failing.join()
+assert plain[0] is own[0] is context, (plain, own)
+assert plain[1] == own[1] == ("set" if inherits else None)
+assert plain[2] == own[2] == (2 if inherits else 1), "one value of ours, and theirs as without us"
+assert in_theirs[1:] == (None, 0), in_theirs
+assert started(threading.Thread(target=look))[0].correlation_id is None
+"""
+
+
+@pytest.mark.parametrize("inherits", ["0", "1"])
+def test_threads_of_3_14(inherits: str) -> None:
+    """With and without thread_inherit_context a thread has the ID; a context it is told stays."""
+    option = ("-X", f"thread_inherit_context={inherits}") if sys.version_info >= (3, 14) else ()
+    done = run(AS_3_14, inherits, python=option)
+
+    assert done.code == 0, done.err
+    ids = [line.get("correlation_id") for line in done.lines if line["message"] == "looked"]
+    assert ids == ["order-1", "order-1", None, None]
+    (failed,) = [line for line in done.lines if "exception" in line]
+    assert failed["correlation_id"] == "order-1"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

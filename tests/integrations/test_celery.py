@@ -197,9 +197,22 @@ import celery.app.trace, celery.beat, celery.concurrency.prefork, celery.worker.
 """
 
 APP = """
-import logging, os, sys
+import logging, os, sys, time, uuid
 from pathlib import Path
+from kombu.transport import filesystem
 %s
+
+
+def put(self, queue, payload, **_):
+    name = f"{time.monotonic_ns()}_{uuid.uuid4()}.{queue}.msg"
+    path = Path(self.data_folder_out, name)
+    part = path.with_suffix(".part")
+    part.write_text(filesystem.dumps(payload))
+    part.rename(path)
+
+
+# kombu's own lets a worker read the message between its file's creation and its text; then it dies.
+filesystem.Channel._put = put
 
 box = Path(__file__).parent
 for name in ("messages", "control", "results"):
@@ -307,7 +320,8 @@ class Served:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return every line, each strict JSON and as the schema has it."""
-        found = parse(self.text())
+        # Before 5.4 Celery prints this one past its own logging, on standard error.
+        found = parse(self.text().replace("\nworker: Warm shutdown (MainProcess)\n", "\n"))
         for line in found:
             VALIDATOR.validate(line)
         return found
@@ -438,7 +452,7 @@ def test_all_lines_of_a_task_have_its_id(folder: Path, pool: str) -> None:
     assert {line["logger"] for line in found if "correlation_id" not in line} <= {
         "celery.apps.worker",
         "celery.worker.consumer.connection",
-        "kombu.connection",
+        "kombu.transport.virtual.base",
         "py.warnings",  # of a worker run by root
         "shop",  # a child's last lines
     }

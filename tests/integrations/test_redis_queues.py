@@ -160,7 +160,7 @@ HUEY = Library(
     "    huey = RedisHuey('jobs', url=os.environ['REDIS_URL'])\n"
     "    def job(*args, **kwargs): pass\n"
     "    job.__module__ = 'jobs'\n"
-    "    options = {'retries': 1} if name == 'flaky' else {}\n"
+    "    options = {'retries': 1, 'retry_delay': 1} if name == 'flaky' else {}\n"
     "    huey.task(name=name, **options)(job)(*args, **kwargs)\n",
     worker=("-m", "huey.bin.huey_consumer", "jobs.huey", "--workers", "2", "--delay", "0.05"),
 )
@@ -261,6 +261,7 @@ SHOWN = "show ('ü', 7, {'a': [1]}) [('label', 'x'), ('order', None)]"
 class Served(NamedTuple):
     """What a worker has written and done, and the trace ID of each order that was sent."""
 
+    library: str
     told: list[dict[str, Any]]
     done: list[str]
     traces: dict[str, str | None]
@@ -300,7 +301,7 @@ def served(
             driver.send(*args, **kwargs)
         assert logweft.current().correlation_id is None
         told = json_lines(driver.work(30 * 2 + 2 * 2 + 4))
-    return Served(told, driver.done(), traces)
+    return Served(request.param, told, driver.done(), traces)
 
 
 def test_thirty_jobs_have_the_ids_of_their_orders(served: Served) -> None:
@@ -372,6 +373,21 @@ def test_the_line_of_a_failure_has_the_id(served: Served) -> None:
 def test_arguments_arrive_as_they_were_sent(served: Served) -> None:
     """The function sees its own arguments and no others."""
     assert served.done.count(SHOWN) == 1
+
+
+LAST_WORDS = {
+    "rq": "unsubscribing from channel",
+    "dramatiq": "Worker has been shut down.",
+    "arq": "child ●",
+    "huey": "Consumer exiting.",
+}
+
+
+def test_the_workers_last_words_are_written(served: Served) -> None:
+    """What the worker logs before it ends is there, however it ends."""
+    words = LAST_WORDS[served.library.partition("_")[0]]
+
+    assert any(words in line["message"] for line in served.told)
 
 
 # Logweft on one side
@@ -782,14 +798,12 @@ def test_a_dramatiq_pipeline_has_one_id(lines: Lines) -> None:
 
 
 ARQ_PERIODIC = """
-from arq import cron, Retry
+from arq import cron
 from arq.connections import RedisSettings
 
 async def tick(ctx):
     log.info("tick")
     done("tick")
-    if ctx["job_try"] == 1:
-        raise Retry()
 
 class WorkerSettings:
     redis_settings = RedisSettings.from_dsn(URL)
@@ -801,21 +815,31 @@ class WorkerSettings:
 def test_each_run_of_arq_cron_has_an_id_of_its_own(
     redis_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every run of a periodic job has a new ID, kept by its retry, and not the process's."""
+    """Two runs of a periodic job have two new IDs, and not that of the process."""
     library = Library(ARQ_PERIODIC, ARQ.send, ("-m", "arq", "jobs.WorkerSettings"))
     driver = drive(library, redis_port, tmp_path, monkeypatch)
     monkeypatch.setenv("TRACEPARENT", contracts.TRACEPARENT)
 
-    told = json_lines(driver.work(4, at_least=True))
+    told = json_lines(driver.work(2, at_least=True))
 
-    ticks = [line for line in told if line["message"] == "tick"]
-    runs: dict[str, set[str]] = {}
-    for line in ticks:
-        runs.setdefault(line["job_id"], set()).add(line["correlation_id"])
-    assert len(runs) >= 2
-    assert all(len(ids) == 1 for ids in runs.values())
-    assert len(set.union(*runs.values())) == len(runs)
-    assert contracts.TRACE not in set.union(*runs.values())
+    ids = [line["correlation_id"] for line in told if line["message"] == "tick"]
+    assert len(set(ids)) == len(ids) >= 2
+    assert contracts.TRACE not in ids
+
+
+def test_a_retry_of_an_arq_job_with_an_id_of_the_users_keeps_the_new_one(
+    redis_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """A job with a job ID of the user's, queued outside of work, has one new ID over retries."""
+    driver = drive(ARQ, redis_port, tmp_path, monkeypatch)
+    driver.send("flaky", "alone", _job_id="refresh-7")
+
+    told = json_lines(driver.work(1))
+
+    first, second = [line for line in told if line["message"] == "tried"]
+    assert first["job_id"] == second["job_id"] == "refresh-7"
+    assert first["correlation_id"] == second["correlation_id"]
+    assert MINTED.fullmatch(first["correlation_id"])
 
 
 def arq_payload(port: int, **functions: Any) -> bytes:

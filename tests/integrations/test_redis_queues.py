@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextvars import Context
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -376,7 +377,7 @@ def test_arguments_arrive_as_they_were_sent(served: Served) -> None:
 
 
 LAST_WORDS = {
-    "rq": "unsubscribing from channel",
+    "rq": "subscribing from channel",
     "dramatiq": "Worker has been shut down.",
     "arq": "child ●",
     "huey": "Consumer exiting.",
@@ -682,8 +683,7 @@ def test_rq_handlers_set_up_before_us_write_json(rq_driver: Driver, lines: Lines
     out, err = parse(done.out), parse(done.err)
     assert {line["level"] for line in out} == {"INFO"}
     assert any("Job OK" in line["message"] for line in out)
-    (failed,) = [line for line in err if line["logger"] == "rq.worker"]
-    assert "boom order-1" in failed["message"]
+    assert any("boom order-1" in line["message"] for line in err if line["level"] == "ERROR")
     ids = {line["correlation_id"] for line in (*out, *err) if "job_id" in line}
     assert ids == {"order-1"}
 
@@ -705,6 +705,31 @@ def test_rq_command_under_logweft_run(rq_driver: Driver, lines: Lines) -> None:
     (alone,) = worked.pop("alone")
     assert worked == {"order-1": {"order-1"}, "order-2": {"order-2"}}
     assert alone not in {line.get("correlation_id") for line in told if "job_id" not in line}
+
+
+def test_rq_jobs_put_off_and_depending_on_others_keep_the_id(
+    rq_driver: Driver, lines: Lines
+) -> None:
+    """What the scheduler queues later, and what waits for another job, has the ID of its order."""
+    import rq
+
+    (rq_driver.folder / "rq_later.py").write_text(
+        "import jobs, rq\nqueue = jobs.queue\n"
+        "rq.Worker([queue], connection=queue.connection).work(burst=True, with_scheduler=True)\n"
+    )
+    with redis.Redis.from_url(rq_driver.url) as connection:
+        queue = rq.Queue(connection=connection)
+        with logweft.adopt("order-1"):
+            queue.enqueue_in(timedelta(0), "jobs.child", "order-1")
+        with logweft.adopt("order-2"):
+            first = queue.enqueue("jobs.child", "order-2")
+        with logweft.adopt("order-3"):
+            queue.enqueue("jobs.child", "order-3", depends_on=first)
+
+    told = json_lines(rq_driver.work(3, "rq_later.py"))
+
+    worked = {line["order"]: line["correlation_id"] for line in told if line["message"] == "worked"}
+    assert worked == {order: order for order in ("order-1", "order-2", "order-3")}
 
 
 def test_each_run_of_rq_cron_has_an_id_of_its_own(rq_driver: Driver, lines: Lines) -> None:

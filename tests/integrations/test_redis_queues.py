@@ -688,17 +688,20 @@ def test_rq_handlers_set_up_before_us_write_json(rq_driver: Driver, lines: Lines
     assert ids == {"order-1"}
 
 
-def test_rq_command_under_logweft_run(rq_driver: Driver, lines: Lines) -> None:
-    """An unmodified `rq worker`, by `logweft run`, does jobs under the IDs of their orders."""
+@pytest.mark.parametrize("way", ["run", "settings"])
+def test_rq_command(rq_driver: Driver, lines: Lines, way: str) -> None:
+    """`rq worker`, by `logweft run` or by settings that call install(), takes the orders' IDs."""
+    (rq_driver.folder / "settings.py").write_text("import logweft\nlogweft.install()\n")
     for order in ("order-1", "order-2"):
         with logweft.adopt(order):
             rq_driver.send("work", order)
     rq_driver.send("child", "alone")
 
-    command = ("-m", "logweft", "run", "-m", "rq.cli", "worker", "--burst", "-u", rq_driver.url)
+    worker = ["-m", "rq.cli", "worker", "--burst", "-u", rq_driver.url]
+    command = ["-m", "logweft", "run", *worker] if way == "run" else [*worker, "-c", "settings"]
     told = parse(rq_driver.work(5, *command, with_us=False).err)
 
-    worked = {}
+    worked: dict[str, set[str]] = {}
     for line in told:
         if line["message"] == "worked":
             worked.setdefault(line["order"], set()).add(line["correlation_id"])

@@ -9,7 +9,9 @@ Patches     Job.create, where the IDs are taken; Job.to_dict and Job.restore, by
             Worker.execute_job, for what the parent says of a horse that died; and
             dequeue_job_and_maintain_ttl, which tells of the job that Queue.dequeue_any, inside of
             it, returns. Queue.run_sync, for `is_async=False`. CronJob.enqueue and Repeat.schedule,
-            as each periodic run is work of its own.
+            as each periodic run is work of its own. An install() that a job's module alone calls
+            is too late for that job, whose work-horse is under way by then; so it is in the child
+            of a SpawnWorker.
 Tested with rq >= 2.0, by Worker and SimpleWorker
 """
 

@@ -625,6 +625,41 @@ class TestHueyImmediate(TestHueyInMemory):
     immediate = True
 
 
+def outcome(wrong: Callable[[], Any]) -> tuple[type, str]:
+    """Return type and text of what a wrong call raises."""
+    with pytest.raises(TypeError) as raised:
+        wrong()
+    return raised.type, str(raised.value)
+
+
+def test_wrong_calls_fail_as_they_do_without_us() -> None:
+    """A TypeError of the caller's is, word for word, the one of the library without us."""
+    import arq
+    import dramatiq.worker
+    import huey
+    import rq
+
+    memory = huey.MemoryHuey()
+    calls: list[Callable[[], Any]] = [
+        lambda: rq.job.Job.create(),
+        lambda: rq.worker.Worker.execute_job(),
+        lambda: rq.worker.Worker.perform_job(rq.worker.Worker.__new__(rq.worker.Worker)),
+        lambda: rq.worker.Worker.execute_job(rq.worker.Worker.__new__(rq.worker.Worker)),
+        lambda: rq.repeat.Repeat.schedule(),
+        lambda: dramatiq.worker.WorkerThread.process_message(threading.Thread()),
+        lambda: arq.ArqRedis.enqueue_job(None),
+        lambda: arq.Worker.run_job(None),
+        lambda: arq.Worker.run_cron(None),
+        lambda: memory.execute(),
+        lambda: memory.serialize_task(),
+        lambda: memory.deserialize_task(),
+        lambda: memory.execute(nonsense=1),
+    ]
+    without = [outcome(each) for each in calls]
+    with logweft.install(), logweft.adopt("order-1"):
+        assert [outcome(each) for each in calls] == without
+
+
 # What each library has of its own
 
 
@@ -987,6 +1022,19 @@ def test_huey_serializer_of_another_format_is_not_touched(lines: Lines) -> None:
     ((text, correlation_id),) = seen
     assert text == "text"
     assert MINTED.fullmatch(correlation_id)
+
+
+def test_a_huey_task_that_was_never_queued_is_executed_under_the_id_of_here(lines: Lines) -> None:
+    """A task executed where it is made is part of the work there."""
+    from huey import MemoryHuey
+
+    huey = MemoryHuey()
+    seen: list[str | None] = []
+    look = huey.task(name="look")(lambda: seen.append(logweft.current().correlation_id))
+    with logweft.adopt("order-1"):
+        huey.execute(look.s())
+
+    assert seen == ["order-1"]
 
 
 def test_a_huey_pipeline_has_one_id(lines: Lines) -> None:

@@ -15,7 +15,7 @@ Tested with arq >= 0.26
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -45,15 +45,13 @@ def patch(module: ModuleType) -> None:
 def _enqueue_job(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    return _enqueued(wrapped, instance, args, kwargs)
+    return _enqueued(wrapped(*args, **kwargs), instance)
 
 
-async def _enqueued(
-    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    token = _pool.set(instance)
+async def _enqueued(enqueuing: Awaitable[Any], pool: Any) -> Any:
+    token = _pool.set(pool)
     try:
-        return await wrapped(*args, **kwargs)
+        return await enqueuing
     finally:
         _pool.reset(token)
 
@@ -92,19 +90,17 @@ def _keeps(serializer: Any, deserializer: Any, headers: dict[str, str]) -> bool:
 def _run_job(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    return _served(wrapped, args, kwargs)
+    running = wrapped(*args, **kwargs)
+    return _served(running, args[0] if args else kwargs["job_id"])
 
 
-async def _served(
-    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    job_id = args[0] if args else kwargs["job_id"]
+async def _served(running: Awaitable[Any], job_id: str) -> Any:
     token = _job.set(job_id)
     try:
         # arq's own job IDs are 32 hex digits, and the same for every retry of a job that carries
         # no ID. One the user chose may come again with other work.
         with adopt(job_id if is_trace_id(job_id) else None), bind(job_id=job_id):
-            return await wrapped(*args, **kwargs)
+            return await running
     finally:
         _job.reset(token)
 
@@ -135,11 +131,9 @@ def _deserialize_job_raw(
 def _run_cron(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    return _outside_of_work(wrapped, args, kwargs)
+    return _outside_of_work(wrapped(*args, **kwargs))
 
 
-async def _outside_of_work(
-    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+async def _outside_of_work(queueing: Awaitable[Any]) -> Any:
     with enter(NOTHING):
-        return await wrapped(*args, **kwargs)
+        return await queueing

@@ -45,7 +45,9 @@ def _encode(
 def _process_message(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    message = args[0] if args else kwargs["message"]
+    message = args[0] if args else kwargs.get("message")
+    if message is None:
+        return wrapped(*args, **kwargs)  # a TypeError of its own
     with adopt(message.options), bind(job_id=message.message_id, job=message.actor_name):
         return wrapped(*args, **kwargs)
 

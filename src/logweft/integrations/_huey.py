@@ -48,8 +48,8 @@ def patch(module: ModuleType) -> None:
 def _serialize_task(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    task = args[0] if args else kwargs["task"]
-    token = _headers.set(vars(task).get(_ATTRIBUTE) or inject({}))
+    task = args[0] if args else kwargs.get("task")
+    token = _headers.set(getattr(task, _ATTRIBUTE, None) or inject({}))
     try:
         return wrapped(*args, **kwargs)
     finally:
@@ -75,8 +75,7 @@ def _deserialize_task(
         task = wrapped(*args, **kwargs)
     finally:
         _headers.reset(token)
-    if headers:
-        vars(task)[_ATTRIBUTE] = headers
+    vars(task)[_ATTRIBUTE] = headers
     return task
 
 
@@ -84,7 +83,7 @@ def _read(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     headers = _headers.get()
-    data = args[0] if args else kwargs["data"]
+    data = args[0] if args else kwargs.get("data")
     if headers is not None and isinstance(data, bytes):
         with suppress(Exception):  # the words are the user's own, somewhere in an argument
             headers.update(json.loads(data.rpartition(_MARK)[2]))
@@ -94,9 +93,11 @@ def _read(
 def _execute(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    task = args[0] if args else kwargs["task"]
+    task = args[0] if args else kwargs.get("task")
+    if task is None:
+        return wrapped(*args, **kwargs)  # a TypeError of its own
     headers = vars(task).get(_ATTRIBUTE)
-    if headers is None and instance.immediate:  # executed where it is queued
+    if headers is None:  # executed where it was made, as with `immediate`
         headers = inject({})
     with adopt(headers), bind(job_id=task.id, job=task.name):
         return wrapped(*args, **kwargs)

@@ -78,22 +78,22 @@ def _restore(
     result = wrapped(*args, **kwargs)
     stored = args[0] if args else kwargs.get("raw_data")
     if isinstance(stored, Mapping):
-        given = {name: stored.get(name.encode(), stored.get(name)) for name in _FIELDS}
-        vars(instance)[_ATTRIBUTE] = {name: value for name, value in given.items() if value}
+        given = {name: stored.get(name.encode()) for name in _FIELDS}
+        vars(instance)[_ATTRIBUTE] = {
+            name: value.decode("latin-1") for name, value in given.items() if value
+        }
     return result
 
 
 def _begin(job: Any) -> None:
     """Enter the job's unit of work; a new ID becomes the job's own, so that a retry keeps it."""
-    headers = vars(job).get(_ATTRIBUTE) or {}
-    adopt({_text(name): _text(value) for name, value in headers.items()})
+    if job is None:  # a TypeError of the call's own
+        return
+    headers = vars(job).get(_ATTRIBUTE)
+    adopt(headers)
     bind(job_id=job.id)
     if not headers:
         vars(job)[_ATTRIBUTE] = inject({})
-
-
-def _text(value: Any) -> Any:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _perform_job(
@@ -104,12 +104,12 @@ def _perform_job(
             _begin_call(args, kwargs)
             return wrapped(*args, **kwargs)
     finally:
-        if instance.is_horse:
+        if getattr(instance, "is_horse", False):
             flush()
 
 
 def _begin_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    job = args[0] if args else kwargs["job"]
+    job: Any = args[0] if args else kwargs.get("job")
     _begin(job)
     with suppress(Exception):  # the name is in the pickled job; RQ itself reports a broken one
         bind(job=job.func_name)
@@ -127,7 +127,7 @@ def _execute_job(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     with enter(current()):
-        _begin(args[0] if args else kwargs["job"])
+        _begin(args[0] if args else kwargs.get("job"))
         return wrapped(*args, **kwargs)
 
 
@@ -161,7 +161,8 @@ def _enqueue_periodic(
 def _repeat(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    job = args[0] if args else kwargs["job"]
-    with adopt():
-        vars(job)[_ATTRIBUTE] = inject({})
+    job = args[0] if args else kwargs.get("job")
+    if job is not None:
+        with adopt():
+            vars(job)[_ATTRIBUTE] = inject({})
     return wrapped(*args, **kwargs)

@@ -724,3 +724,27 @@ def test_threads_that_log_at_the_exit_break_nothing(tmp_path: Path) -> None:
     for line in (tmp_path / "app.log").read_text().splitlines()[:-1]:
         assert line.startswith('{"timestamp"')
         assert line.endswith("}")
+
+
+def test_a_stream_with_a_file_and_a_write_of_its_own_is_written_by_its_write() -> None:
+    """A stream that says something else to its file than the text, such as a length, keeps so."""
+    done = child(
+        """
+        from multiprocessing import Pipe
+
+        class Framed:  # Dramatiq's workers have one as standard error
+            def fileno(self): return there.fileno()
+            def write(self, text): there.send_bytes(text.encode())
+            def flush(self): pass
+
+        here, there = Pipe(duplex=False)
+        with logweft.install(stream=Framed()):
+            log.info("one")
+            log.info("two")
+            logweft.flush()
+        print([json.loads(here.recv_bytes())["message"] for _ in range(2)])
+        """
+    )
+
+    assert done.code == 0, done.err
+    assert done.out.strip() == "['one', 'two']"

@@ -30,6 +30,7 @@ _HANDLERS = frozenset(
         "logging.handlers.RotatingFileHandler",
         "logging.handlers.TimedRotatingFileHandler",
         "logging.handlers.WatchedFileHandler",
+        "rq.logutils.ColorizingStreamHandler",  # of RQ's workers; a subclass in name only
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import copy
 import functools
+import io
 import logging
 import logging.handlers
 import os
@@ -292,6 +293,10 @@ def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
     try:
         if isinstance(handler, logging.FileHandler) and handler.stream is None:
             handler.stream = handler._open()  # delay=True
+        # Any other stream may have a file and write something else to it than the text: the
+        # pipe to Dramatiq's main process takes messages, each behind its length.
+        if not isinstance(handler.stream, io.TextIOWrapper):
+            return None
         handler.stream.flush()  # what was written before us stands before us
         descriptor = handler.stream.fileno()
         os.fstat(descriptor)

@@ -31,6 +31,11 @@ def switch(on: frozenset[str]) -> None:
     _active = on
 
 
+def is_on(name: str) -> bool:
+    """Say whether the integration *name* acts: for what we have put somewhere, an interceptor."""
+    return name in _active
+
+
 @contextmanager
 def applying(name: str) -> Iterator[None]:
     """Have what is wrapped in the block belong to the integration *name*."""

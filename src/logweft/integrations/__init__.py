@@ -122,6 +122,14 @@ REGISTRY: dict[str, Row] = {
         "inbound",
         "requests, websockets, the 500 response, the access line",
     ),
+    "grpc_server": Row(
+        "_grpc_server",
+        ("grpc._server", "grpc.aio._server"),
+        "grpcio",
+        "1.60",
+        "inbound",
+        "RPCs of `grpc.server` and `grpc.aio.server`, streaming too; the ID is trailing metadata",
+    ),
     "urllib3": Row(
         "_urllib3",
         ("urllib3.connectionpool",),
@@ -161,6 +169,14 @@ REGISTRY: dict[str, Row] = {
         "3.8",
         "outbound",
         "`ClientSession`, made earlier too; websockets",
+    ),
+    "grpc_client": Row(
+        "_grpc_client",
+        ("grpc._channel", "grpc.aio._call"),
+        "grpcio",
+        "1.60",
+        "outbound",
+        "RPCs of every channel, sync and `grpc.aio`, made earlier too",
     ),
 }
 

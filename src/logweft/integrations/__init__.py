@@ -122,6 +122,14 @@ REGISTRY: dict[str, Row] = {
         "inbound",
         "requests, websockets, the 500 response, the access line",
     ),
+    "tornado": Row(
+        "_tornado",
+        ("tornado.web",),
+        "tornado",
+        "6.2",
+        "inbound",
+        "requests, websockets, the 500 response, the access line",
+    ),
     "grpc_server": Row(
         "_grpc_server",
         ("grpc._server", "grpc.aio._server"),
@@ -169,6 +177,14 @@ REGISTRY: dict[str, Row] = {
         "3.8",
         "outbound",
         "`ClientSession`, made earlier too; websockets",
+    ),
+    "tornado_client": Row(
+        "_tornado_client",
+        ("tornado.http1connection", "tornado.simple_httpclient"),
+        "tornado",
+        "6.2",
+        "outbound",
+        "`AsyncHTTPClient` (not by curl), `websocket_connect`",
     ),
     "grpc_client": Row(
         "_grpc_client",

@@ -39,7 +39,10 @@ TABLE: dict[str, Row] = {
     "_formatter": Row((*ZERO, "_access", "_filter"), ("pythonjsonlogger", "orjson", "msgspec")),
     "_options": Row((*ZERO, "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
-    "__init__": Row((*ZERO, *ONE, "_install", "filters", "work", "asgi", "wsgi", "testing")),
+    "_awslambda": Row((*ZERO, "_install")),
+    "__init__": Row(
+        (*ZERO, *ONE, "_install", "_awslambda", "filters", "work", "asgi", "wsgi", "testing")
+    ),
     "__main__": Row((API, "cli", "cli.*")),
     "filters": Row((*ZERO, *ONE)),
     "work": Row((*ZERO, *ONE)),

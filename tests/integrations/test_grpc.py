@@ -312,11 +312,15 @@ def test_the_servicers_own_metadata_are_kept(server: str, kind: str, lines: Line
 
 
 @pytest.mark.parametrize("server", ["sync", "aio, sync handlers"])
-def test_workers_keep_nothing(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("trust", ["always", ["127.0.0.0/8"]], ids=str)
+def test_workers_keep_nothing(server: str, trust: Any, tmp_path: Path) -> None:
     """A worker of the server's pool has no Context once its RPC is done, without hops too."""
     seen: list[str | None] = []
     executors: list[ThreadPoolExecutor] = []
-    with installed(tmp_path, integrations=["grpc_server"]), pytest.MonkeyPatch.context() as patch:
+    with (
+        installed(tmp_path, integrations=["grpc_server"], trust=trust),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         made = ThreadPoolExecutor.__init__
 
         def remember(self: ThreadPoolExecutor, *args: Any) -> None:
@@ -516,6 +520,15 @@ class TestSyncChannel(Client):
         (arrived,) = serving.servicer.arrived
         assert [value for name, value in arrived if name == "x-correlation-id"] == ["order-1"]
 
+    def test_metadata_that_can_be_read_once_arrive(self, lines: Lines) -> None:
+        """An iterator of metadata arrives, whether there is an ID to be added or not."""
+        with sync_server() as serving:
+            get(serving.port, "unary_unary", b"work", metadata=iter([("a", "1")]))
+            with logweft.adopt("order-1"):
+                get(serving.port, "unary_unary", b"work", metadata=iter([("a", "1")]))
+
+        assert [dict(each)["a"] for each in serving.servicer.arrived] == ["1", "1"]
+
     def test_a_single_threaded_stream_is_covered(self, lines: Lines) -> None:
         """The experimental stream that is read in the caller's thread carries the ID."""
         option = (grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)
@@ -618,4 +631,3 @@ def test_the_host_of_a_target(target: bytes, host: str) -> None:
     from logweft.integrations._grpc_client import _host
 
     assert _host(target) == host
-    assert _host(lambda: target) == host

@@ -244,7 +244,7 @@ REGISTRY: dict[str, Row] = {
     ),
     "grpc_client": Row(
         "_grpc_client",
-        ("grpc._channel", "grpc.aio._call"),
+        ("grpc._channel", "grpc.aio._call", "grpc.aio._channel"),
         "grpcio",
         "1.60",
         "outbound",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from queue import Queue
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -22,6 +24,7 @@ import litestar
 import pytest
 import quart
 import uvicorn
+import waitress.channel
 import waitress.server
 import werkzeug.serving
 from litestar.logging import LoggingConfig
@@ -126,9 +129,11 @@ def under_wsgiref(app: Any) -> Any:
     return running(make_server("127.0.0.1", 0, app, WSGIServer, handler_class=QuietHandler))
 
 
-def under_werkzeug(app: Any) -> Any:
+def under_werkzeug(app: Any, threaded: bool = True) -> Any:
     """Serve a WSGI application by werkzeug's development server."""
-    return running(werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True))
+    server = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=threaded)
+    server.daemon_threads = False  # type: ignore[attr-defined]  # waited for at the end
+    return running(server)
 
 
 @contextmanager
@@ -243,7 +248,8 @@ def pyramid_app(with_view: bool) -> Any:
 def plain_wsgi(environ: Any, start_response: Any) -> Any:
     """Answer, or raise what nobody catches."""
     handle(environ["PATH_INFO"])
-    start_response("200 OK", [])
+    own = [("x-correlation-id", "mine")] if environ["PATH_INFO"] == "/own" else []
+    start_response("200 OK", [("Content-Length", "2"), *own])
     return [b"ok"]
 
 
@@ -397,3 +403,72 @@ def test_after_uninstall_requests_pass_through(server: str, tmp_path: Path) -> N
 
     assert first.headers["x-correlation-id"] == again.headers["x-correlation-id"] == "order-1"
     assert (without.status, without.headers.get("x-correlation-id")) == (200, None)
+
+
+@pytest.mark.parametrize("server", ["plain, waitress", "plain, werkzeug"])
+def test_the_applications_own_header_wins(server: str, lines: Lines) -> None:
+    """An application that sets the header itself is left to it."""
+    with SERVERS[server]() as port:
+        seen = get(port, "/own", {"X-Correlation-ID": "order-1"})
+
+    assert seen.headers["x-correlation-id"] == "mine"
+
+
+GOOD = b"GET / HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: order-1\r\n\r\n"
+BAD = b"GET / HTTP/1.1\r\nHost : x\r\n\r\n"
+
+
+def talk(port: int, *requests: bytes) -> list[bytes]:
+    """Send requests over one connection, each after the answer before; return the answers."""
+    answers = []
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        for request in requests:
+            connection.sendall(request)
+            answers.append(connection.recv(65536))
+    return answers
+
+
+def test_a_refused_request_has_nobodys_id_under_waitress(lines: Lines) -> None:
+    """A request that waitress refuses does not answer with the ID of the one before it."""
+    with SERVERS["plain, waitress"]() as port:
+        good, bad = talk(port, GOOD, BAD)
+
+    assert b"x-correlation-id: order-1" in good.lower()
+    assert bad.startswith(b"HTTP/1.0 400")
+    assert b"x-correlation-id" not in bad.lower()
+
+
+def test_a_refused_request_has_nobodys_id_under_werkzeug(lines: Lines) -> None:
+    """In a server of one thread, the line of a refused request has no ID of the one before it."""
+    with under_werkzeug(plain_wsgi, threaded=False) as port:
+        talk(port, GOOD)
+        talk(port, b"NONSENSE\r\n\r\n")
+
+    told = [line for line in lines.read() if line["logger"] == "werkzeug"]
+    assert told[0].get("correlation_id") == "order-1"
+    assert len(told) > 1
+    assert {line.get("correlation_id") for line in told[1:]} == {None}
+
+
+def test_the_workers_of_waitress_keep_nothing(lines: Lines) -> None:
+    """What a worker does behind a request is outside of any work."""
+    seen: Queue[str | None] = Queue()
+
+    class Probe:
+        """A task of the dispatcher's."""
+
+        def service(self) -> None:
+            """Look."""
+            seen.put(logweft.current().correlation_id)
+
+    server = waitress.server.create_server(plain_wsgi, port=0, threads=1, map={})
+    near, far = socket.socketpair()
+    with far:
+        channel = waitress.channel.HTTPChannel(server, near, ("127.0.0.1", 1), server.adj, map={})
+        channel.received(GOOD)
+        server.task_dispatcher.add_task(Probe())
+        assert seen.get(timeout=30) is None
+        channel.close()
+    server.task_dispatcher.shutdown(timeout=30)
+    server.close()
+    assert lines.ids("handled") == ["order-1"]

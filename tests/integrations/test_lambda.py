@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import logging
@@ -199,20 +200,30 @@ def test_only_the_first_invocation_is_cold() -> None:
     assert [line["cold_start"] for line in done.lines] == [True, False, False], done.err
 
 
-def test_lines_are_written_when_the_handler_returns(lines: Lines) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_lines_are_written_when_the_handler_returns(kind: str, lines: Lines) -> None:
     """What was logged is in the file as soon as the handler has returned, or has raised."""
 
-    @logweft.lambda_handler
-    def logs(event: Any, context: Any) -> None:
+    def work(event: Any, context: Any) -> None:
         for number in range(100):
             logging.getLogger("app").info("line %d", number)
         if event == "fail":
             raise KeyError
 
-    logs({}, CONTEXT)
+    async def async_work(event: Any, context: Any) -> None:
+        work(event, context)
+
+    def call(event: Any) -> None:
+        if kind == "sync":
+            logweft.lambda_handler(work)(event, CONTEXT)
+            return
+        with contextlib.suppress(StopIteration):  # run without a loop, which takes its time to end
+            logweft.lambda_handler(async_work)(event, CONTEXT).send(None)
+
+    call({})
     assert len(lines.path.read_text().splitlines()) == 100
     with pytest.raises(KeyError):
-        logs("fail", CONTEXT)
+        call("fail")
     assert len(lines.path.read_text().splitlines()) == 200
 
 

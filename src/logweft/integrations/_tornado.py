@@ -42,6 +42,6 @@ def _flush(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     context = vars(instance.request).get(_ATTRIBUTE)
-    if context is not None and not instance._headers_written:
+    if context is not None:
         instance._headers.setdefault(_HEADER, context.correlation_id)
     return wrapped(*args, **kwargs)

@@ -23,6 +23,12 @@ SHAPES: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
         {},
         {"http.method": "POST", "http.path": "/b", "http.status": 201, "duration_ms": 1.5},
     ),
+    "hypercorn": (
+        "hypercorn.access",
+        ("%(r)s %(s)s", ({"m": "POST", "U": "/b", "s": 201, "D": 1500, "r": "POST /b 1.1"},)),
+        {},
+        {"http.method": "POST", "http.path": "/b", "http.status": 201, "duration_ms": 1.5},
+    ),
     "django": (
         "django.server",
         ('"%s" %s %s', ("GET /c?d=1 HTTP/1.1", "404", "12")),
@@ -40,6 +46,12 @@ SHAPES: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
         ("127.0.0.1 GET /e", ()),
         {"first_request_line": "GET /e HTTP/1.1", "response_status": 200},
         {"http.method": "GET", "http.path": "/e", "http.status": 200},
+    ),
+    "tornado": (
+        "tornado.access",
+        ("%d %s %.2fms", (200, "GET /f?token=abcdefgh1 (127.0.0.1)", 1.5)),
+        {},
+        {"http.method": "GET", "http.path": "/f", "http.status": 200, "duration_ms": 1.5},
     ),
 }
 

@@ -51,7 +51,10 @@ TABLE: dict[str, Row] = {
     ),
     "_options": Row((*ZERO, "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
-    "__init__": Row((*ZERO, *ONE, "_install", "filters", "work", "asgi", "wsgi", "testing")),
+    "_awslambda": Row((*ZERO, "_install")),
+    "__init__": Row(
+        (*ZERO, *ONE, "_install", "_awslambda", "filters", "work", "asgi", "wsgi", "testing")
+    ),
     "__main__": Row((API, "cli", "cli.*")),
     "filters": Row((*ZERO, *ONE)),
     "work": Row((*ZERO, *ONE)),

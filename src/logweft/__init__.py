@@ -5,6 +5,7 @@ Layers, each importing only from those before it: context, plain, redact; filter
 console, logger, queue; install. This file re-exports the public names and does nothing else.
 """
 
+from ._awslambda import lambda_handler
 from ._console import ConsoleFormatter
 from ._context import Context, adopt, bind, carry, child_environment, current, inject
 from ._filter import ContextFilter
@@ -32,6 +33,7 @@ __all__ = [
     "get_logger",
     "inject",
     "install",
+    "lambda_handler",
     "redact",
     "register_secret",
     "uninstall",

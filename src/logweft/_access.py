@@ -33,7 +33,7 @@ def _uvicorn(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _gunicorn(record: logging.LogRecord) -> dict[str, Any]:
-    """Atoms by letter, ``m``, ``U``, ``s``, and ``D`` in microseconds."""
+    """Atoms by letter, ``m``, ``U``, ``s``, and ``D`` in microseconds; hypercorn too."""
     atoms: Any = record.args
     return _fields(atoms["m"], atoms["U"], atoms["s"], float(atoms["D"]) / 1000)
 
@@ -49,10 +49,19 @@ def _aiohttp(record: logging.LogRecord) -> dict[str, Any]:
     return _of_request_line(attributes["first_request_line"], attributes["response_status"])
 
 
+def _tornado(record: logging.LogRecord) -> dict[str, Any]:
+    """``(status, "GET /path (client)", milliseconds)``."""
+    status, summary, duration_ms = record.args  # type: ignore[misc]  # as above
+    method, path, _ = str(summary).split(" ", 2)
+    return _fields(method, path, status, float(duration_ms))  # type: ignore[arg-type]  # as above
+
+
 _READERS: dict[str, Callable[[logging.LogRecord], dict[str, Any]]] = {
     "aiohttp.access": _aiohttp,
     "django.server": _request_line,
     "gunicorn.access": _gunicorn,
+    "hypercorn.access": _gunicorn,
+    "tornado.access": _tornado,
     "uvicorn.access": _uvicorn,
     "werkzeug": _request_line,
 }

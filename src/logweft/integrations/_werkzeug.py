@@ -1,11 +1,11 @@
 """
-werkzeug: each request its development server serves is one unit of work, whatever the application.
+werkzeug: each request its development server serves is one unit of work.
 
 Edge        inbound
 Patches     WSGIRequestHandler.run_wsgi of werkzeug.serving: the one call around the application,
-            the access line, which is logged once the application has returned, and the line of an
-            exception nobody caught. Inside of it make_environ makes the environ, from which the
-            ID is adopted, and end_headers ends the head of the response, werkzeug's own 500 too.
+            the access line, which comes with the first bytes of the body, and the line of an
+            exception nobody caught. Inside of it make_environ makes the environ, from which the ID
+            is adopted, and end_headers ends every response, the server's own 500 too.
 Tested with werkzeug >= 3.0
 """
 
@@ -40,18 +40,17 @@ def _make_environ(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     environ = wrapped(*args, **kwargs)
-    adopt(environ, peer=environ.get("REMOTE_ADDR"))  # until the end of _run_wsgi
-    environ[ADOPTED] = current()
+    # Until the end of _run_wsgi.
+    environ[ADOPTED] = adopt(environ, peer=environ.get("REMOTE_ADDR")).context
     return environ
 
 
 def _end_headers(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    # A request too malformed to be run has no environ.
-    context = getattr(instance, "environ", {}).get(ADOPTED)
-    begun = _HEADER.lower().encode() + b":"
-    sent = getattr(instance, "_headers_buffer", ())
-    if context is not None and not any(line.lower().startswith(begun) for line in sent):
-        instance.send_header(_HEADER, context.correlation_id)
+    context = (getattr(instance, "environ", None) or {}).get(ADOPTED)
+    if context is not None:
+        name = _HEADER.lower().encode()
+        if not any(line.lower().startswith(name + b":") for line in instance._headers_buffer):
+            instance.send_header(_HEADER, context.correlation_id)
     return wrapped(*args, **kwargs)

@@ -240,6 +240,10 @@ class TestPika(OutboundContract):
     def published(self, *properties: Any) -> Any:
         """Return the properties a message that is published with *properties* arrives with."""
         self.channel.basic_publish("", self.queue, b"paid", *properties)
+        return self.arrived()
+
+    def arrived(self) -> Any:
+        """Return the properties of the next message."""
         _, seen, body = next(self.channel.consume(self.queue, True, inactivity_timeout=DEADLINE_S))
         assert body == b"paid"
         self.channel.cancel()
@@ -267,6 +271,30 @@ class TestPika(OutboundContract):
         assert self.published(*properties).headers is None
         with logweft.adopt("order-1"):
             assert self.published(*properties).headers["X-Correlation-ID"] == "order-1"
+
+    def test_a_channel_with_callbacks_is_covered(self, lines: Lines, amqp: str) -> None:
+        """A message published by an asynchronous connection, arguments in order, has the ID."""
+        mine = pika.BasicProperties(headers={"tries": 3})
+
+        def publish(channel: Any) -> None:
+            with logweft.adopt("order-1"):
+                channel.basic_publish("amq.direct", "key", b"paid", mine)
+            connection.close()
+
+        self.channel.queue_bind(self.queue, "amq.direct", "key")
+        connection = pika.SelectConnection(
+            pika.URLParameters(amqp),
+            on_open_callback=lambda opened: opened.channel(on_open_callback=publish),
+            on_close_callback=lambda closed, _: closed.ioloop.stop(),
+        )
+        try:
+            connection.ioloop.start()
+        finally:
+            connection.ioloop.close()
+
+        seen = self.arrived()
+        assert (seen.headers["tries"], seen.headers["X-Correlation-ID"]) == (3, "order-1")
+        assert mine.headers == {"tries": 3}
 
     def test_properties_by_their_name(self, lines: Lines) -> None:
         """Arguments given by name are found, and other values in the headers stay."""

@@ -8,7 +8,7 @@ Patches     run_job and run_coroutine_job of executors.base, which every executo
             finds them by their name in a process pool's child.
             BaseScheduler._process_jobs, which begins without a Context: a scheduler's thread and
             timers were started by some request, whose ID is none of the jobs'.
-Tested with APScheduler >= 3.10. APScheduler 4 has none of these, and stays as it is.
+Tested with APScheduler >= 3.11. APScheduler 4 has none of these, and stays as it is.
 """
 
 from __future__ import annotations

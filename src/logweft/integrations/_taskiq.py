@@ -9,7 +9,7 @@ Patches     AsyncKicker.kiq, which every task is sent through, a retried and a s
             Receiver.callback, the one call around a message, its middlewares, its lines and its
             result, and TaskiqMessage.parse_labels, the first thing it does with a message read.
             A worker without logweft finds labels that it does not know, as it does of anybody.
-Tested with taskiq >= 0.11.7
+Tested with taskiq >= 0.11.11
 """
 
 from __future__ import annotations

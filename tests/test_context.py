@@ -392,6 +392,33 @@ def test_a_header_that_is_there_is_not_written_again(name: str) -> None:
     assert sorted(key for key, _ in raw_pairs) == sorted([name.encode(), b"traceparent"])
 
 
+@pytest.mark.parametrize(
+    ("carrier", "kinds"),
+    [
+        ([("a", b"1")], (str, bytes)),
+        ([("n", None), ("a", b"1")], (str, bytes)),
+        ({"a": b"1"}, (str, bytes)),
+        ({"tries": 3, "a": b"1", "b": "1"}, (str, str)),
+        ([("a", "1")], (str, str)),
+        ([(b"a", b"1")], (bytes, bytes)),
+        ({b"a": None}, (bytes, bytes)),
+        ([], (str, str)),
+        ({"tries": 3}, (str, str)),
+    ],
+)
+def test_what_is_written_is_of_the_kind_that_is_there(carrier: Any, kinds: Any) -> None:
+    """Names are text or bytes as the names there are, and so are values: Kafka's are of both."""
+    before = len(carrier)
+    with logweft.adopt("order-1"):
+        logweft.inject(carrier)
+
+    pairs = list(carrier.items() if isinstance(carrier, dict) else carrier)[before:]
+    assert len(pairs) == 2
+    assert {tuple(map(type, pair)) for pair in pairs} == {kinds}
+    with logweft.adopt(carrier) as context:
+        assert context.correlation_id == "order-1"
+
+
 def test_a_second_inject_adds_nothing() -> None:
     """Two hooks on the same request write one header each."""
     with logweft.adopt("order-1"):

@@ -289,7 +289,8 @@ def inject(headers: _C, *, host: str | None = None) -> _C:
     work has one, and ``X-Correlation-ID``.
 
     Args:
-        headers: ``{name: value}`` or ``[(name, value)]``, ``str`` or ``bytes``; changed in place.
+        headers: ``{name: value}`` or ``[(name, value)]``, changed in place. Names and values may
+            be ``str`` or ``bytes``, each as those that are there are.
         host: whom they go to, where that is a host; see ``propagate_to`` of `install`.
 
     Returns:
@@ -329,14 +330,19 @@ def _write(headers: Any, values: Mapping[str, str]) -> None:
     names = [pair[0] for pair in headers] if is_pairs else list(headers)
     present = {_lower(name) for name in names}
     in_bytes = bool(names) and isinstance(names[0], bytes)
+    # Kafka's names are text and its values bytes; a value of neither kind tells nothing.
+    told = [pair[1] for pair in headers] if is_pairs else [headers[name] for name in names]
+    are_bytes = [isinstance(each, bytes) for each in told if isinstance(each, (str, bytes))]
+    value_in_bytes = all(are_bytes) if are_bytes else in_bytes
     for name, value in values.items():
         if not value or name.lower() in present:
             continue
         if name == "tracestate" and "traceparent" in present:
             continue
-        pair: tuple[Any, Any] = (name, value)
-        if in_bytes:
-            pair = (name.lower().encode(), value.encode())
+        pair: tuple[Any, Any] = (
+            name.lower().encode() if in_bytes else name,
+            value.encode() if value_in_bytes else value,
+        )
         if is_pairs:
             headers.append(pair)
         else:

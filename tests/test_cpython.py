@@ -20,8 +20,8 @@ import faulthandler, json, logging, os, sys, threading, unittest, warnings
 faulthandler.dump_traceback_later(100, exit=True)
 
 def hooks():
-    return (logging.Logger.makeRecord, logging.Logger.findCaller, sys.excepthook, threading.excepthook, sys.unraisablehook,
-            warnings.showwarning)
+    return (logging.Logger.makeRecord, logging.Logger.findCaller, sys.excepthook,
+            threading.excepthook, sys.unraisablehook, warnings.showwarning)
 
 before = hooks()
 if sys.argv[1] == "hooked":

@@ -21,7 +21,7 @@ from ._context import NOTHING, Context
 from ._filter import CONTEXT
 from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
 from ._redact import Redactor, make_redactor, shown
-from ._render import Renderer, escape
+from ._render import OWN, Renderer, escape
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
 HEAD = ("timestamp", "level", "logger", "message", "correlation_id", *_TRACE)
@@ -250,6 +250,7 @@ class JsonFormatter(_PythonJsonFormatter):
             and self._head == HEAD
             and self._tail == TAIL
             and not any(changed)
+            and self.reserved_attrs.issuperset(OWN)
             and not self._is_customised()
         )
 

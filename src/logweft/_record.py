@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from ._logger import REFUSED, accept_extra
@@ -193,8 +193,8 @@ def _is_faithful() -> bool:
 
 def is_stdlib(method: Any) -> bool:
     """Say whether *method* is the stdlib's own, and not another library's hook."""
-    code = getattr(method, "__code__", None)
-    return code is not None and code.co_filename == _HERE
+    # By the exact type: a proxy such as wrapt's answers with the code of what it wraps.
+    return type(method) is FunctionType and method.__code__.co_filename == _HERE
 
 
 def findCaller(

@@ -14,7 +14,7 @@ from . import _redact
 from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
 from ._filter import CONTEXT
-from ._plain import INT_MAX, INT_MIN, MAX_ITEMS, Walk
+from ._plain import MAX_ITEMS, Walk
 from ._redact import NONE, Redactor
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
@@ -24,9 +24,12 @@ from ._redact import NONE, Redactor
 _MAX_SITES = _MAX_KEYS = 4_096
 _MAX_TEMPLATE = 1_024
 
+# A greater one may be a card's, or more than 64 bits: then it takes the longer way.
+_MAX_NUMBER = 10_000_000_000_000
+
 # The record's own attributes come first, in the order of its `__init__`; then those of the call.
-_OWN = list(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
-_LAST, _BEFORE_LAST = _OWN[-1], len(_OWN) - 1
+OWN = list(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
+_LAST, _BEFORE_LAST = OWN[-1], len(OWN) - 1
 
 _PLAIN, _SKIPPED, _NAMED = range(3)
 _CORRELATION_ID = "correlation_id"
@@ -183,7 +186,7 @@ class Renderer:
                 parts += fragment, encode_basestring(self._clean(value))
             elif cls is bool:
                 parts += fragment, "true" if value else "false"
-            elif cls is int and -10_000_000_000_000 < value < 10_000_000_000_000:
+            elif cls is int and -_MAX_NUMBER < value < _MAX_NUMBER:
                 parts += fragment, int.__repr__(value)
             elif value is None:
                 parts += fragment, "null"
@@ -222,6 +225,7 @@ class Renderer:
         if not (
             type(name) is type(level) is type(file) is str
             and type(line) is int
+            and 0 <= line < _MAX_NUMBER
             and type(function) in (str, type(None))
         ):
             raise Declined
@@ -312,5 +316,3 @@ class _Everything(tuple[Any, ...]):
 
 
 _CONSTANT = frozenset({str, int, float, bool, type(None)})
-
-assert INT_MIN < -10_000_000_000_000 < 10_000_000_000_000 < INT_MAX

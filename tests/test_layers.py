@@ -39,7 +39,7 @@ TABLE: dict[str, Row] = {
     "_formatter": Row(
         (*ZERO, "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
     ),
-    "_options": Row((*ZERO, "integrations")),
+    "_options": Row((*ZERO, "_queue", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "__init__": Row((*ZERO, *ONE, "_install", "filters", "work", "asgi", "wsgi", "testing")),
     "__main__": Row((API, "cli", "cli.*")),

@@ -15,7 +15,6 @@ import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
-from threading import get_ident
 from typing import Any, NamedTuple
 
 from ._filter import SEEN, ContextFilter
@@ -153,11 +152,7 @@ class Listener:
         # Re-entrant, so that a signal handler may log while its own thread is in `put`; and never
         # held while a target is written.
         self._lock = threading.RLock()
-        # A lock used as a doorbell: to release it is one step in C, safe in signal handlers, where
-        # a threading.Event or a queue.Queue can deadlock.
-        self._bell = threading.Lock()
-        self._bell.acquire()
-        self._writing = threading.RLock()
+        self._make_bell()
         self._writer = 0  # the thread that writes targets now
         self.emitter = 0  # the thread that runs a handler's emit now
         self.nested = False
@@ -173,6 +168,13 @@ class Listener:
         self._by_level: dict[int, list[tuple[Target, int]]] | None = None
         for target in self.targets:
             target.forget()
+
+    def _make_bell(self) -> None:
+        # A lock used as a doorbell: to release it is one step in C, safe in signal handlers, where
+        # a threading.Event or a queue.Queue can deadlock.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._writing = threading.RLock()
 
     def add(self, target: Target) -> None:
         """Begin to serve *target*; where two have one destination, a record goes there once."""
@@ -230,7 +232,7 @@ class Listener:
         Raises:
             Nothing. Waits for room as the policy says: by default 50 ms, once per stall.
         """
-        nested = self.emitter != 0 and self.emitter == get_ident()
+        nested = self.emitter != 0 and self.emitter == threading.get_ident()
         with self._lock:
             total = self.bytes + size
             lane = target.lane
@@ -275,7 +277,7 @@ class Listener:
             or self._synchronous
             or self._abandoned
             or (self._stalled_until and self.policy != "block")
-            or self._thread_id == get_ident()
+            or self._thread_id == threading.get_ident()
             or self.is_interrupted()  # the listener waits for its own caller, then
         )
 
@@ -372,6 +374,7 @@ class Listener:
             if self._thread is not None:
                 return
             self._leaving = False
+            self._make_bell()  # of the thread's own kind: gevent's patch_all() changes both
             try:
                 self._thread = threading.Thread(
                     target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
@@ -388,11 +391,11 @@ class Listener:
         due = list(self.targets)
         # Once more for what a signal handler or a target has logged meanwhile: it finds itself
         # inside the write that is under way, and leaves its line to us.
-        while due and self._writer != get_ident():
+        while due and self._writer != threading.get_ident():
             if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
                 return
             try:
-                self._writer = get_ident()
+                self._writer = threading.get_ident()
                 for target in due:
                     self._write(target)
             finally:
@@ -403,7 +406,7 @@ class Listener:
     # In the listener's thread
 
     def _run(self) -> None:
-        self._thread_id = get_ident()
+        self._thread_id = threading.get_ident()
         try:
             while True:
                 try:
@@ -412,7 +415,7 @@ class Listener:
                 except BaseException as error:  # noqa: BLE001 - it survives everything and says so
                     self.note_error(error)
         finally:
-            if self._thread_id == get_ident():
+            if self._thread_id == threading.get_ident():
                 self._thread = self._thread_id = None
                 self._awake = False
 
@@ -556,7 +559,7 @@ class Listener:
         Returns:
             False: *timeout* is over, or the caller is the listener itself.
         """
-        if self._thread_id == get_ident():
+        if self._thread_id == threading.get_ident():
             return False
         if self._abandoned:
             return not self.depth

@@ -138,7 +138,8 @@ installation = logweft.install(queue=2000)
 log.info("-1 0 taken by the listener")
 while not installation._listener.targets[0].taken:
     time.sleep(0.001)
-took = [[], [], [], []]
+took, slept, sleep = [[], [], [], []], [], time.sleep
+time.sleep = lambda seconds: (slept.append(seconds), sleep(seconds))
 cpu, begun = time.process_time(), time.monotonic()
 def work(thread):
     for number in range(rounds):
@@ -146,6 +147,7 @@ def work(thread):
         log.log(30 if number % 100 == 0 else 20, "%d %d", thread, number)
         took[thread].append(time.monotonic() - before)
 run_threads(4, work)
+time.sleep = sleep
 cores = (time.process_time() - cpu) / (time.monotonic() - begun)
 stats = installation.stats()
 identity(stats)
@@ -168,7 +170,7 @@ thread.join()
 lines = [json.loads(line) for line in data.lstrip(b"x").decode().splitlines()]
 every = sorted(sum(took, []))
 print(json.dumps({
-    "dropped": dropped, "cores": cores, "worst": every[-5:], "p99.9": every[-len(every) // 1000],
+    "dropped": dropped, "cores": cores, "median": every[len(every) // 2], "slept": sum(slept),
     "reports": [line for line in lines if line["logger"] == "logweft"],
     "kept": [line["level"] for line in lines if line["logger"] == "app"],
 }))
@@ -181,8 +183,9 @@ print(json.dumps({
     warnings = 4 * (rounds // 100)
     assert seen["kept"].count("WARNING") == min(warnings, 2000)
     assert seen["dropped"].get("WARNING", 0) == max(0, warnings - 2000)
-    # The one wait of 50 ms, for each of four threads; a busy machine adds, a second wait would too.
-    assert sum(took > 0.045 for took in seen["worst"]) <= 4, seen["worst"]
+    # One wait of 50 ms for each of four threads, and what a loop of sleeps overshoots; no second.
+    assert seen["slept"] <= 4 * 0.055, seen["slept"]
+    assert seen["median"] <= 0.002
     assert seen["cores"] <= 1.2
 
 
@@ -556,7 +559,7 @@ def test_flush_and_close_on_every_kind_of_descriptor(kind: str, tmp_path: Path) 
 
 @rounds(200, 2_000)
 def test_a_slow_target_holds_no_caller_up(rounds: int) -> None:
-    """A handler that takes 5 ms a record: 99 of 100 calls take 1 ms at most, all is written."""
+    """A handler that takes 5 ms a record costs its callers a fraction of that, and gets all."""
     program = """
         class Slow(logging.Handler):
             def emit(self, record):
@@ -569,7 +572,8 @@ def test_a_slow_target_holds_no_caller_up(rounds: int) -> None:
             begun = time.monotonic()
             log.info("line %d", number)
             took.append(time.monotonic() - begun)
-        assert sorted(took)[len(took) * 95 // 100] <= 0.001, sorted(took)[-50:]
+        assert sorted(took)[len(took) // 2] <= 0.001, sorted(took)
+        assert sum(took) <= 0.005 * len(took) / 2, sum(took)
         assert handler.flush(60)
         assert seen == [f"line {number}" for number in range(int(sys.argv[1]))]
     """
@@ -793,7 +797,6 @@ def test_a_fork_while_a_lock_of_ours_is_held(rounds: int, lock: str, tmp_path: P
 def test_a_fork_while_a_write_is_stuck() -> None:
     """A child forked while the listener is stuck in write() logs elsewhere and ends."""
     program = """
-log.info("x" * 100)
 installation = logweft.install()
 log.info("stuck")
 while not installation._listener.targets[0].taken:
@@ -826,12 +829,10 @@ def test_a_grandchild_and_a_fork_in_a_thread(tmp_path: Path, env: dict[str, str]
                 log.info("%d 0", name)
                 if depth:
                     family(name + 1, depth - 1)
-                sys.exit()
+                os._exit(not logweft.flush(8))  # a thread's sys.exit() ends no process
             assert os.waitpid(pid, 0)[1] == 0
         family(1, 1)
-        thread = threading.Thread(target=family, args=(3, 0))
-        thread.start()
-        thread.join()
+        run_threads(1, lambda _: family(3, 0))
     """
     succeed(program, tmp_path / "app.log", env=env)
     assert numbered((tmp_path / "app.log").read_text()) == {n: [0] for n in range(4)}
@@ -1093,10 +1094,11 @@ def test_a_signal_handler_logs_every_fifth_of_a_millisecond(
     """A handler that logs while the main thread does: no hang, and every line of both, once."""
     program = """
         installation = to_file(sys.argv[1], queue=sys.argv[2] == "True")
+        import itertools
         counts = [0, 0]
+        ticks = itertools.count()  # one step, since the handler may be interrupted by itself
         def tick(number, frame):
-            log.info("1 %d", counts[1])
-            counts[1] += 1
+            log.info("1 %d", next(ticks))
         signal.signal(signal.SIGALRM, tick)
         signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
         end = time.monotonic() + int(sys.argv[3])
@@ -1108,7 +1110,7 @@ def test_a_signal_handler_logs_every_fifth_of_a_millisecond(
         stats = installation.stats()
         identity(stats)
         assert not stats.dropped and stats.depth == stats.bytes == 0, stats
-        print(json.dumps(counts))
+        print(json.dumps([counts[0], next(ticks)]))
     """
     done = succeed(program, tmp_path / "app.log", queue, rounds)
     seen = numbered((tmp_path / "app.log").read_text())
@@ -1186,7 +1188,8 @@ def test_what_logs_while_it_is_logged(queue: bool) -> None:
         assert stats.depth == 0
         lines = [text for text in seen if text.startswith("line")]
         assert lines == [f"line {number} value value" for number in range(20)], seen
-        assert stats.accepted <= 20 * 12, stats
+        about = [text for text in seen if text.startswith("from target")]
+        assert len(about) <= len(seen) - len(about), "one report a record, none about a report"
         assert stats.errors == 0, stats
     """
     assert succeed(program, queue).err == ""
@@ -1517,10 +1520,13 @@ def test_gevent_may_patch_at_any_time(when: str, tmp_path: Path) -> None:
     assert seen == {**dict.fromkeys(range(10), hundred), 10: [0, 1], 11: hundred}
 
 
-def test_no_descriptors_left(tmp_path: Path) -> None:
-    """install() and lines with every descriptor in use: it writes through the stream it has."""
+@pytest.mark.parametrize("warm", [True, False], ids=["imported", "not imported"])
+def test_no_descriptors_left(warm: bool, tmp_path: Path) -> None:
+    """With every descriptor in use install() writes through the stream it has, or says why not."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
+        if sys.argv[2] == "True":
+            logweft.install().uninstall()  # imports what it needs
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         used = []
         try:
@@ -1528,15 +1534,29 @@ def test_no_descriptors_left(tmp_path: Path) -> None:
                 used.append(os.open("/dev/null", os.O_RDONLY))
         except OSError:
             pass
-        installation = logweft.install()
+        before = (logging.root.handlers[:], dict(vars(log.handlers[0])), sys.excepthook)
+        try:
+            installation = logweft.install()
+        except OSError as error:
+            assert "Too many open files" in str(error)
+            assert before == (logging.root.handlers, vars(log.handlers[0]), sys.excepthook)
+            for descriptor in used:
+                os.close(descriptor)
+            installation = logweft.install()
         for number in range(100):
             log.info("0 %d", number)
         assert installation.flush(20)
         identity(installation.stats())
         for descriptor in used:
-            os.close(descriptor)
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
     """
-    assert succeed(program, tmp_path / "app.log").err == ""
+    done = succeed(program, tmp_path / "app.log", warm)
+    # An integration that could not be imported is off, and one line says so.
+    assert "Traceback" not in done.err
+    assert not warm or done.err == ""
     assert numbered((tmp_path / "app.log").read_text()) == {0: list(range(100))}
 
 

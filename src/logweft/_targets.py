@@ -258,7 +258,7 @@ class LineTarget(Target):
         before, ledger.emitter = ledger.emitter, threading.get_ident()
         try:
             while self.taken:
-                self._write_one(self.taken.popleft(), ledger)
+                self._write_one(self.taken[0], ledger)
         finally:
             ledger.emitter = before
 
@@ -272,6 +272,9 @@ class LineTarget(Target):
             self._failure = error
         finally:
             ledger.nested = False
+        if not self.taken or self.taken[0] is not item:
+            return  # removed meanwhile, and counted as dropped
+        self.taken.popleft()
         if self._failure is None:
             ledger.count_written(self, [item])
         else:

@@ -287,7 +287,7 @@ def test_processes_share_a_pipe_up_to_4096_bytes(rounds: int, size: int) -> None
 
 @rounds(4, 300)
 def test_a_long_run_leaves_nothing_behind(rounds: int, tmp_path: Path) -> None:
-    """Seconds (with soak: five minutes) of 2,000 lines a second leave memory, threads, fds as is."""
+    """Seconds (with soak: five minutes) of 2,000 lines a second leave memory and threads as is."""
     program = """
         installation = to_file(sys.argv[1])
         def state():
@@ -416,7 +416,7 @@ FAILING_DISK = """
 
 
 def test_a_file_size_limit_delays_and_loses_nothing(tmp_path: Path) -> None:
-    """At RLIMIT_FSIZE lines wait, the torn one is finished once the limit is lifted, none is lost."""
+    """At RLIMIT_FSIZE lines wait; once it is lifted the torn one is finished, and none is lost."""
     program = """
         path = sys.argv[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
@@ -666,7 +666,7 @@ def test_a_target_that_raises_each_third_time(error: str) -> None:
 @pytest.mark.parametrize("where", ["filter", "formatter"])
 @pytest.mark.parametrize("error", ["ValueError", "RecursionError", "queue.Empty"])
 def test_a_filter_or_formatter_that_raises_costs_its_line(where: str, error: str) -> None:
-    """What a target's filter or a user's formatter raises stays in, and the next line is written."""
+    """What a target's filter or a user's formatter raises stays in; the next line is written."""
     program = """
         import io, queue
         def fail(record):
@@ -941,7 +941,7 @@ def test_flush_on_sigterm_is_given_back_and_refused_in_a_thread(tmp_path: Path) 
 
 @rounds(30, 300)
 def test_a_sigterm_handler_that_exits_at_random_moments(rounds: int, tmp_path: Path) -> None:
-    """SystemExit thrown into log calls at random leaves every lock free and loses nothing accepted."""
+    """SystemExit thrown into log calls at random leaves locks free and loses nothing accepted."""
     program = """
         import random
         installation = to_file(sys.argv[1])
@@ -1004,7 +1004,7 @@ def test_daemon_threads_and_exits_in_threads(
 def test_a_crash_tears_one_line_at_most_and_the_next_process_repairs(
     rounds: int, end: str, tmp_path: Path
 ) -> None:
-    """After a crash at a random moment the file holds whole lines, and the next process's are too."""
+    """After a crash at a random moment the file holds whole lines, and the next process's too."""
     path = tmp_path / "app.log"
     program = f"""
         import random
@@ -1385,7 +1385,7 @@ def test_a_disk_that_fails_for_a_while(error: str, tmp_path: Path) -> None:
 
 
 def test_odd_clocks(tmp_path: Path) -> None:
-    """A clock that jumps, and records created at NaN or 1e20, give a line with a valid timestamp."""
+    """A clock that jumps, and records created at NaN or 1e20, give a valid timestamp."""
     program = """
         installation = to_file(sys.argv[1])
         real = time.time
@@ -1434,7 +1434,7 @@ def test_memory_that_runs_out_while_formatting(tmp_path: Path) -> None:
 
 
 def test_install_from_eight_threads_at_once(tmp_path: Path) -> None:
-    """install() from eight threads at once and again gives one installation, and a line a record."""
+    """install() from eight threads at once gives one installation, and a line a record."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
         barrier, found = threading.Barrier(8), []

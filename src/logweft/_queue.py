@@ -158,6 +158,7 @@ class Listener:
         self.nested = False
         self._thread: threading.Thread | None = None
         self._thread_id: int | None = None
+        self._generation = 0  # of the thread: one that is not of the last ends
         self._awake = False  # the thread will look at the queue without being told
         self._urgent = self._leaving = self._abandoned = False
         self._stalled_until = 0.0
@@ -360,14 +361,14 @@ class Listener:
         elif self._thread is None:
             self._start()
         else:
-            self._awake = True
             self._ring()
 
     def _ring(self) -> None:
-        try:
-            self._bell.release()
-        except RuntimeError:
-            return  # rung already
+        if self._bell.locked():  # cheaper to ask than to be refused, while it wakes up
+            try:
+                self._bell.release()
+            except RuntimeError:
+                return  # rung by another
 
     def _start(self) -> None:
         with self._lock:
@@ -375,14 +376,21 @@ class Listener:
                 return
             self._leaving = False
             self._make_bell()  # of the thread's own kind: gevent's patch_all() changes both
+            self._generation += 1
             try:
                 self._thread = threading.Thread(
-                    target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
+                    target=contextvars.Context().run,
+                    args=(self._run, self._generation),
+                    name="logweft",
+                    daemon=True,
                 )
                 self._thread.start()
             except RuntimeError:  # no threads here, or no more of them
                 self._thread = None
                 self._synchronous = True
+            except BaseException:  # a signal handler's: if the thread runs, it sees this and ends
+                self._thread = None
+                raise
         if self._synchronous:
             self._write_here()
 
@@ -392,36 +400,41 @@ class Listener:
         # Once more for what a signal handler or a target has logged meanwhile: it finds itself
         # inside the write that is under way, and leaves its line to us.
         while due and self._writer != threading.get_ident():
-            if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
-                return
+            # Inside the try, since an exception may be thrown in as soon as the lock is taken.
             try:
+                if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
+                    return
                 self._writer = threading.get_ident()
                 for target in due:
                     self._write(target)
             finally:
-                self._writer = 0
-                self._writing.release()
+                if self._writing._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
+                    self._writer = 0
+                    self._writing.release()
             due = [target for target in list(self.targets) if _is_due(target)]
 
     # In the listener's thread
 
-    def _run(self) -> None:
+    def _run(self, generation: int) -> None:
         self._thread_id = threading.get_ident()
         try:
             while True:
                 try:
-                    if not self._cycle():
+                    if not self._cycle(generation):
                         return
                 except BaseException as error:  # noqa: BLE001 - it survives everything and says so
                     self.note_error(error)
         finally:
-            if self._thread_id == threading.get_ident():
-                self._thread = self._thread_id = None
-                self._awake = False
+            with self._lock:
+                if self._generation == generation:
+                    self._thread = self._thread_id = None
+                    self._awake = False
 
-    def _cycle(self) -> bool:
+    def _cycle(self, generation: int) -> bool:
         """Wait for lines and write them; say whether there will be another time."""
         with self._lock:
+            if self._generation != generation or self._thread is None:
+                return False
             held = any(target.waiting or target.taken for target in self.targets)
             self._awake = any(map(_is_due, self.targets))
             if self._leaving and not held:

@@ -1568,3 +1568,137 @@ def test_exit_without_threads_on_every_version(tmp_path: Path) -> None:
     """
     assert succeed(program, tmp_path / "app.log").err == ""
     assert numbered((tmp_path / "app.log").read_text()) == {0: [0]}
+
+
+# Which row of the matrix is proven where
+
+PROVEN: dict[str, str] = {
+    "L1": "test_a_busy_thread_loses_nothing_on_a_file test_a_busy_thread_loses_nothing_on_a_pipe",
+    "L2": "test_many_threads_and_the_blocking_policy",
+    "L3": "test_a_stalled_target_costs_callers_next_to_nothing",
+    "L4": "test_the_queue_is_bounded_in_bytes",
+    "L5": "test_every_line_has_the_id_of_its_task",
+    "L6": "test_processes_share_a_file",
+    "L7": "test_processes_share_a_pipe_up_to_4096_bytes",
+    "L8": "test_a_long_run_leaves_nothing_behind",
+    "L9": "test_install_and_uninstall_under_load",
+    "L10": "test_a_queued_line_takes_little_memory",
+    "L11": "test_a_disabled_level_costs_nothing",
+    "F1": "test_a_file_size_limit_delays_and_loses_nothing",
+    "F2": "test_a_full_disk_delays_and_loses_nothing "
+    "test_queue.py::test_a_full_disk_costs_neither_exception_nor_noise",
+    "F3": "test_a_reader_that_leaves_costs_no_cpu_and_no_noise",
+    "F4": "test_standard_streams_may_be_closed "
+    "test_queue.py::test_a_reused_descriptor_gets_none_of_our_bytes",
+    "F5": "test_flush_and_close_on_every_kind_of_descriptor "
+    "test_queue.py::test_flush_keeps_its_deadline_on_a_stuck_pipe",
+    "F6": "test_a_slow_target_holds_no_caller_up",
+    "F7": "test_a_non_blocking_pipe_is_written_whole test_interrupted_writes_lose_nothing",
+    "F8": "test_queue.py::test_a_stuck_pipe_blocks_neither_the_caller_nor_the_exit",
+    "F9": "test_a_target_that_raises_each_third_time",
+    "F10": "test_a_filter_or_formatter_that_raises_costs_its_line "
+    "test_queue.py::test_a_handler_that_raises_costs_its_own_record_only",
+    "F11": "test_a_broken_report_of_errors_breaks_nothing",
+    "F12a": "test_forks_at_random_moments",
+    "F12b": "test_queue.py::test_a_forks_queue_is_written_once_and_by_the_parent",
+    "F12c": "test_a_fork_while_a_lock_of_ours_is_held test_a_fork_while_a_write_is_stuck",
+    "F12d": "test_a_grandchild_and_a_fork_in_a_thread test_no_thread_no_warning_at_a_fork "
+    "test_real_programs.py::test_gunicorn test_real_programs.py::test_process_pool "
+    "test_real_programs.py::test_install_in_a_process_of_multiprocessing "
+    "integrations/test_hops.py::test_a_child_process_logs_as_its_parent",
+    "F13": "test_queue.py::test_an_orderly_exit_writes_everything "
+    "test_real_programs.py::test_all_is_written_at_exit "
+    "test_real_programs.py::test_thread_logs_after_main "
+    "test_exit_without_threads_on_every_version",
+    "F14": "test_sigterm_by_default_tears_nothing test_flush_on_sigterm "
+    "test_sigterm_inside_a_log_call",
+    "F15": "test_a_sigterm_handler_that_exits_at_random_moments "
+    "test_queue.py::test_a_signal_handler_that_exits_leaves_the_queue_usable",
+    "F16": "test_daemon_threads_and_exits_in_threads "
+    "test_queue.py::test_threads_that_log_at_the_exit_break_nothing",
+    "F17": "test_a_crash_tears_one_line_at_most_and_the_next_process_repairs "
+    "test_a_torn_last_line_is_ended_before_ours",
+    "F18": "test_records_of_exit_callbacks_and_of_del",
+    "F19": "test_lines_after_shutdown_and_uninstall",
+    "F20": "test_a_signal_handler_logs_every_fifth_of_a_millisecond",
+    "F21": "test_del_logs_during_garbage_collection",
+    "F22": "test_what_logs_while_it_is_logged",
+    "F23": "test_a_killed_listener_is_replaced_within_a_second",
+    "F24": "test_others_configure_while_a_target_hangs "
+    "test_takeover.py::test_configuration_while_the_target_hangs",
+    "F25": "test_real_programs.py::test_uvicorn test_real_programs.py::test_gunicorn "
+    "test_real_programs.py::test_django test_real_programs.py::test_celery "
+    "test_takeover.py::test_caplog_sees_everything",
+    "F26": "test_logrotate_by_copytruncate test_logrotate_by_rename_and_sighup "
+    "test_queue.py::test_a_rotating_file_rotates_with_all_lines_present",
+    "F27": "test_a_directory_that_is_removed test_a_disk_that_fails_for_a_while",
+    "F28": "test_odd_clocks",
+    "F29": "test_memory_that_runs_out_while_formatting",
+    "F30": "test_install_from_eight_threads_at_once test_a_subinterpreter_writes_itself "
+    "test_gevent_may_patch_at_any_time test_install.py::test_install_from_many_threads "
+    "test_real_programs.py::test_install_in_fork_child",
+    "F31": "test_no_descriptors_left",
+    "S1": "test_security.py::test_a_line_end_forges_no_line "
+    "test_formatter.py::test_a_hostile_call_gives_one_strict_line_at_once",
+    "S2": "test_security.py::test_no_control_reaches_a_terminal "
+    "test_security.py::test_no_control_in_our_own_reports "
+    "test_security.py::test_no_console_line_begins_with_untrusted_text",
+    "S3": "test_security.py::test_nobody_overwrites_a_system_field",
+    "S4": "test_security.py::test_a_secret_is_withheld "
+    "test_security.py::test_a_secret_in_an_exception_is_withheld",
+    "S5": "test_security.py::test_a_megabyte_is_rendered_in_bounded_time "
+    "test_formatter.py::test_the_line_of_a_broken_formatter_is_short_strict_and_redacted "
+    "test_formatter.py::test_cutting_happens_after_redaction",
+    "S6": "test_security.py::test_the_callers_objects_are_left_alone",
+    "S7": "test_security.py::test_a_bad_id_of_a_caller_is_replaced_and_never_echoed "
+    "test_security.py::test_a_good_id_of_a_caller_is_taken "
+    "integrations/test_inbound.py::test_a_hostile_id_is_replaced_and_never_echoed",
+    "S8": "test_trace.py::test_w3c_trace_context_suite "
+    "test_trace.py::test_w3c_trace_context_suite_is_complete",
+    "S9": "test_context.py::test_whom_to_trust test_context.py::test_to_whom_the_ids_are_told",
+    "S10": "test_security.py::test_an_injected_header_does_not_leave",
+    "S11": "test_security.py::test_nothing_of_a_peer_is_unpickled "
+    "test_security.py::test_what_cannot_be_pickled_crosses_no_border",
+    "S12": "test_security.py::test_no_code_is_named_by_the_environment",
+    "S13": "test_security.py::test_a_huge_value_is_bounded "
+    "test_security.py::test_an_endless_iterable_is_not_consumed",
+    "S14": "test_security.py::test_data_stays_data",
+    "S15": "test_security.py::test_files_have_the_users_umask",
+    "S16": "test_security.py::test_two_dependencies_and_no_more",
+    "S17": "test_security.py::test_no_local_variable_is_logged",
+}
+"""``{row: the tests that prove it}``, those of this file without its name."""
+
+NOT_PROVEN: dict[str, str] = {
+    "L7": "a line longer than 4,096 bytes may be torn on a pipe that processes share: pipe(7)",
+    "F26": "a stdlib FileHandler that truncates (mode 'w') leaves a hole after copytruncate",
+    "F30": "free-threaded builds are not among the versions supported",
+    "S8": "the W3C's own harness, test/test.py, is not run; its inputs are",
+    "S9": "by default every caller is trusted; trust=... is the way to say otherwise",
+    "S15": "no O_NOFOLLOW: the files are opened by the stdlib's handlers, before ours",
+    "S16": "hashes of dependencies are the matter of whoever pins them",
+}
+"""``{row: what of it is not}``, with the reason."""
+
+ROWS = [
+    *(f"L{number}" for number in range(1, 12)),
+    *(f"F{number}" for number in (*range(1, 12), "12a", "12b", "12c", "12d", *range(13, 32))),
+    *(f"S{number}" for number in range(1, 18)),
+]
+
+
+def test_every_row_of_the_matrix_names_tests_that_exist() -> None:
+    """Each row L1-L11, F1-F31, S1-S17 has tests, and each test named is there under that name."""
+    assert list(PROVEN) == ROWS
+    assert NOT_PROVEN.keys() <= set(ROWS)
+    present: dict[str, set[str]] = {}
+    for row, names in PROVEN.items():
+        for name in names.split():
+            file, _, test = name.rpartition("::")
+            path = TESTS / (file or Path(__file__).name)
+            if path.name not in present:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+                present[path.name] = {
+                    node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+                }
+            assert test in present[path.name], f"{row}: {name}"

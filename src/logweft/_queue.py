@@ -554,6 +554,8 @@ class Listener:
 
     def say(self, text: str) -> None:
         """Write one line to standard error, unless that would block or it is closed."""
+        if not text.isprintable():
+            text = ascii(text)[1:-1]  # a class may be called what a terminal takes for a command
         try:
             if self._stderr is not None and select.select([], [self._stderr], [], 0)[1]:
                 os.write(self._stderr, f"logweft: {text}\n".encode(errors="replace"))

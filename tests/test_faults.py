@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import signal
@@ -292,6 +293,7 @@ def test_a_long_run_leaves_nothing_behind(rounds: int, tmp_path: Path) -> None:
         installation = to_file(sys.argv[1])
         def state():
             gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)  # what is free is not left behind
             return rss(), threading.active_count(), len(os.listdir("/proc/self/fd"))
         def second(number):
             begun = time.monotonic()

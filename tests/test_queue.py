@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockingError
 
 import logweft
 from children import STUCK, both_bufferings, child, messages, succeed
@@ -878,3 +880,46 @@ def test_the_queues_variables_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LOGWEFT_QUEUE_TIMEOUT", "1.5")
     listener = logweft.install(stream=io.StringIO())._listener
     assert (listener.policy, listener.timeout) == ("block", 1.5)
+
+
+# On an event loop
+
+
+def test_a_log_call_does_not_block_an_event_loop(tmp_path: Path) -> None:
+    """Lines logged on a running loop make no blocking call, from the first one on."""
+    target = logging.FileHandler(tmp_path / "app.log")
+    handler = logweft.QueueHandler(target)
+    logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
+    logger.addHandler(handler)
+
+    async def main() -> None:
+        for number in range(500):
+            logger.info("line %d", number)
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+
+    asyncio.run(main())  # blockbuster, a fixture of every test, turns a blocking call into an error
+    assert handler.flush(20)
+    assert handler.stats().errors == 0
+    handler.detach()
+    target.close()
+    lines = parse((tmp_path / "app.log").read_text())
+    assert [line["message"] for line in lines] == [f"line {number}" for number in range(500)]
+
+
+def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
+    """flush(), which does wait, is caught on a running loop: the watch is awake."""
+    target = logging.FileHandler(tmp_path / "app.log")
+    handler = logweft.QueueHandler(target)
+    logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
+    logger.addHandler(handler)
+
+    async def main() -> None:
+        logger.info("line")
+        handler.flush(20)
+
+    with pytest.raises(BlockingError):
+        asyncio.run(main())
+    assert handler.flush(20)
+    handler.detach()
+    target.close()

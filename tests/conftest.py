@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 import logweft
 
@@ -41,3 +42,14 @@ def pristine_logging() -> Iterator[None]:
     assert methods == (logging.Logger.addHandler, logging.Logger.makeRecord)
     assert hooks[0] is sys.excepthook
     assert hooks[2] is threading.excepthook
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_an_event_loop() -> Iterator[None]:
+    """Fail a test in which code of ours blocks the thread of a running event loop."""
+    with blockbuster_ctx("logweft") as watch:
+        # The server has done its work by then, and its process may end without atexit.
+        watch.functions["time.sleep"].can_block_in("integrations/_uvicorn.py", "_flushed")
+        # As every import: a library's version is looked up once, when it is imported.
+        watch.functions["io.TextIOWrapper.read"].can_block_in("integrations/__init__.py", "_apply")
+        yield

@@ -49,7 +49,7 @@ TABLE: dict[str, Row] = {
     "_formatter": Row(
         (*ZERO, "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
     ),
-    "_options": Row((*ZERO, "integrations")),
+    "_options": Row((*ZERO, "_queue", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "_awslambda": Row((*ZERO, "_install")),
     "__init__": Row(

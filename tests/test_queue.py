@@ -2,79 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
+import logging
 import os
 import re
-import signal
-import subprocess
-import sys
 import textwrap
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockingError
 
-from programs import Finished, clean_environment, parse
-
-DEADLINE_S = 40
-"""Longest a child may take (seconds); then it shows where each thread is, and fails."""
-
-PRELUDE = """
-import atexit, json, logging, logging.handlers, os, signal, sys, threading, time
 import logweft
-
-log = logging.getLogger("app")
-log.setLevel("INFO")
-
-def identity(stats):
-    assert stats.accepted == stats.written + sum(stats.dropped.values()) + stats.depth, stats
-"""
-
-
-def child(program: str, *args: object) -> Finished:
-    """Run *program* after the prelude under faulthandler, with a hard deadline."""
-    # No watchdog in the child itself: faulthandler's is a thread, and these programs fork.
-    process = subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", "-c", PRELUDE + textwrap.dedent(program)]
-        + [str(arg) for arg in args],
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        try:
-            out, err = process.communicate(timeout=5)
-        except subprocess.TimeoutExpired as expired:
-            out, err = expired.stdout or b"", expired.stderr or b""
-        pytest.fail(f"hangs:\n{err.decode(errors='replace')[-8000:]}")
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it has forked
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-    return Finished(process.returncode, out.decode(), err.decode(errors="replace"))
-
-
-def succeed(program: str, *args: object) -> Finished:
-    """Run *program*, which must end with 0."""
-    done = child(program, *args)
-    assert done.code == 0, f"exit code {done.code}\n{done.out[-3000:]}\n{done.err[-5000:]}"
-    return done
-
-
-def messages(text: str, logger: str = "app") -> list[str]:
-    """Return the messages of one logger's lines, in order."""
-    return [line["message"] for line in parse(text) if line["logger"] == logger]
-
+from children import STUCK, both_bufferings, child, messages, succeed
+from logweft._queue import POLICIES
+from programs import parse
 
 # Order and completeness
 
@@ -86,7 +31,6 @@ def test_eight_threads_lose_and_tear_nothing(queue: bool, tmp_path: Path) -> Non
     program = """
         handler = logging.FileHandler(sys.argv[1])
         log.addHandler(handler)
-        log.propagate = False
         installation = logweft.install(queue=sys.argv[2] == "True")
 
         def work(thread):
@@ -121,7 +65,6 @@ def test_synchronous_lines_are_there_when_the_call_returns(tmp_path: Path) -> No
     """With queue=False a line is in the file when the log call returns, and no thread exists."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         logweft.install(queue=False)
         for number in range(100):
             log.info("line %d", number)
@@ -152,49 +95,28 @@ def test_nothing_is_started_before_the_first_line(tmp_path: Path) -> None:
 # A target that takes nothing
 
 
-STUCK = """
-    def fill(descriptor):
-        os.set_blocking(descriptor, False)
-        try:
-            while True:
-                os.write(descriptor, b"x" * 65536)
-        except BlockingIOError:
-            pass
-        try:
-            while True:
-                os.write(descriptor, b"x")
-        except BlockingIOError:
-            pass
-        os.set_blocking(descriptor, True)
-
-    reader, writer = os.pipe()
-    fill(writer)
-    log.addHandler(logging.StreamHandler(open(writer, "w", closefd=False)))
-    log.propagate = False
-"""
-
-
-def test_a_stuck_pipe_blocks_neither_the_caller_nor_the_exit() -> None:
+@both_bufferings
+def test_a_stuck_pipe_blocks_neither_the_caller_nor_the_exit(env: dict[str, str]) -> None:
     """A full pipe that nobody reads: calls return at once, exit code 0, the left-over is told."""
     program = (
         STUCK
         + """
-    installation = logweft.install(queue=100)
-    slow = []
-    for number in range(2000):
-        begun = time.monotonic()
-        log.info("line %d", number)
-        slow.append(time.monotonic() - begun)
-    # One wait for room, of 50 ms; the bound leaves room for a busy machine, not for a second one.
-    assert sum(slow) < 5, sum(slow)
-    assert sum(took > 0.04 for took in slow) <= 5, sorted(slow)[-9:]
-    stats = installation.stats()
-    identity(stats)
-    assert stats.depth >= 100 and stats.dropped["INFO"] >= 1800, stats
-    print(stats.depth, time.monotonic())
-    """
+installation = logweft.install(queue=100)
+slow = []
+for number in range(2000):
+    begun = time.monotonic()
+    log.info("line %d", number)
+    slow.append(time.monotonic() - begun)
+# One wait for room, of 50 ms; the bound leaves room for a busy machine, not for a second one.
+assert sum(slow) < 5, sum(slow)
+assert sum(took > 0.04 for took in slow) <= 5, sorted(slow)[-9:]
+stats = installation.stats()
+identity(stats)
+assert stats.depth >= 100 and stats.dropped["INFO"] >= 1800, stats
+print(stats.depth, time.monotonic())
+"""
     )
-    done = child(program)
+    done = child(program, env=env)
     ended = time.monotonic()
     assert done.code == 0, done.err
     depth, left = done.out.split()
@@ -208,25 +130,25 @@ def test_flush_keeps_its_deadline_on_a_stuck_pipe() -> None:
     program = (
         STUCK
         + """
-    installation = logweft.install()
-    assert installation.flush(0.5) is True  # nothing to wait for
-    log.info("line")
-    for deadline in (0.0, 0.3, 1.0):
-        begun = time.monotonic()
-        assert installation.flush(deadline) is False
-        took = time.monotonic() - begun
-        assert deadline <= took < deadline + 2, (deadline, took)
-    data = []
-    def read():
-        while not data or b"line" not in data[-1]:
-            data.append(os.read(reader, 1 << 20))
-    thread = threading.Thread(target=read)
-    thread.start()
-    assert installation.flush(20) is True
-    thread.join()
-    identity(installation.stats())
-    assert installation.stats().written == 1
-    """
+installation = logweft.install()
+assert installation.flush(0.5) is True  # nothing to wait for
+log.info("line")
+for deadline in (0.0, 0.3, 1.0):
+    begun = time.monotonic()
+    assert installation.flush(deadline) is False
+    took = time.monotonic() - begun
+    assert deadline <= took < deadline + 2, (deadline, took)
+data = []
+def read():
+    while not data or b"line" not in data[-1]:
+        data.append(os.read(reader, 1 << 20))
+thread = threading.Thread(target=read)
+thread.start()
+assert installation.flush(20) is True
+thread.join()
+identity(installation.stats())
+assert installation.stats().written == 1
+"""
     )
     assert succeed(program).err == ""
 
@@ -236,36 +158,36 @@ def test_drops_are_reported_in_the_log_with_their_exact_number() -> None:
     program = (
         STUCK
         + """
-    installation = logweft.install(queue=50)
-    for number in range(500):
-        log.info("line %d", number)
-    stats = installation.stats()
-    dropped = stats.dropped["INFO"]
-    assert dropped >= 400
-    data = bytearray()
-    def read():
-        while piece := os.read(reader, 1 << 20):
-            data.extend(piece)
-    thread = threading.Thread(target=read)
-    thread.start()
-    assert installation.flush(20)
-    log.info("after")
-    assert installation.flush(20)
-    identity(installation.stats())
-    assert installation.stats().dropped == {"INFO": dropped}
-    installation.uninstall()
-    log.handlers.clear()
-    os.close(writer)
-    thread.join()
-    lines = [json.loads(line) for line in data.lstrip(b"x").decode().splitlines()]
-    reports = [line for line in lines if line["logger"] == "logweft"]
-    assert reports and sum(line["dropped"] for line in reports) == dropped, reports
-    assert all(line["level"] == "WARNING" for line in reports)
-    number = reports[0]["dropped"]
-    assert reports[0]["message"] == f"dropped {number} lines: queue full (capacity 50)"
-    kept = [line for line in lines if line["logger"] == "app"]
-    assert len(kept) + dropped == 501
-    """
+installation = logweft.install(queue=50)
+for number in range(500):
+    log.info("line %d", number)
+stats = installation.stats()
+dropped = stats.dropped["INFO"]
+assert dropped >= 400
+data = bytearray()
+def read():
+    while piece := os.read(reader, 1 << 20):
+        data.extend(piece)
+thread = threading.Thread(target=read)
+thread.start()
+assert installation.flush(20)
+log.info("after")
+assert installation.flush(20)
+identity(installation.stats())
+assert installation.stats().dropped == {"INFO": dropped}
+installation.uninstall()
+log.handlers.clear()
+os.close(writer)
+thread.join()
+lines = [json.loads(line) for line in data.lstrip(b"x").decode().splitlines()]
+reports = [line for line in lines if line["logger"] == "logweft"]
+assert reports and sum(line["dropped"] for line in reports) == dropped, reports
+assert all(line["level"] == "WARNING" for line in reports)
+number = reports[0]["dropped"]
+assert reports[0]["message"] == f"dropped {number} lines: queue full (capacity 50)"
+kept = [line for line in lines if line["logger"] == "app"]
+assert len(kept) + dropped == 501
+"""
     )
     assert succeed(program).err == ""
 
@@ -275,7 +197,6 @@ def test_a_full_disk_costs_neither_exception_nor_noise() -> None:
     """On a disk without space no call raises, all is counted, little is said, exit code is 0."""
     program = """
         log.addHandler(logging.FileHandler("/dev/full"))
-        log.propagate = False
         installation = logweft.install()
         for number in range(2000):
             log.info("line %d", number)
@@ -293,12 +214,12 @@ def test_a_full_disk_costs_neither_exception_nor_noise() -> None:
     assert "Traceback" not in done.err
 
 
-def test_a_reader_that_leaves_ends_nothing() -> None:
+@both_bufferings
+def test_a_reader_that_leaves_ends_nothing(env: dict[str, str]) -> None:
     """When the reader of our pipe goes away, calls go on, drops are counted, exit code is 0."""
     program = """
         reader, writer = os.pipe()
         log.addHandler(logging.StreamHandler(open(writer, "w", closefd=False)))
-        log.propagate = False
         installation = logweft.install()
         log.info("first")
         assert installation.flush(20)
@@ -310,7 +231,7 @@ def test_a_reader_that_leaves_ends_nothing() -> None:
         identity(stats)
         assert (stats.written, stats.dropped) == (1, {"INFO": 5000}), stats
     """
-    done = succeed(program)
+    done = succeed(program, env=env)
     assert len(done.err.splitlines()) <= 3
     assert "Traceback" not in done.err
 
@@ -342,7 +263,6 @@ def test_a_handler_that_raises_costs_its_own_record_only(failure: str) -> None:
         seen = []
         handler = logweft.QueueHandler(Vendor())
         log.addHandler(handler)
-        log.propagate = False
         for message in ("one", "bad", "two", "bad", "three"):
             log.info(message)
         assert handler.flush(20)
@@ -368,7 +288,6 @@ def test_a_target_that_logs_about_each_record_does_not_loop() -> None:
         seen = []
         handler = logweft.QueueHandler(Vendor())
         log.addHandler(handler)
-        log.propagate = False
         for number in range(20):
             log.info("line %d", number)
         deadline = time.monotonic() + 20
@@ -389,7 +308,6 @@ def test_a_listener_that_is_killed_is_replaced(tmp_path: Path) -> None:
     program = """
         import ctypes
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         installation = logweft.install()
         for number in range(10):
             log.info("line %d", number)
@@ -414,7 +332,6 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
     """A signal handler that logs while the main thread logs: no deadlock, every line of both."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         installation = logweft.install()
         ticks = 0
 
@@ -449,7 +366,6 @@ def test_a_signal_handler_that_exits_leaves_the_queue_usable(tmp_path: Path) -> 
     """An exception thrown by a signal handler into a log call, often, leaves no lock behind."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         installation = logweft.install()
 
         class Interrupt(BaseException):
@@ -480,13 +396,13 @@ def test_a_signal_handler_that_exits_leaves_the_queue_usable(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("leave", ["os._exit(0)", "sys.exit(0)"])
-def test_a_forks_queue_is_written_once_and_by_the_parent(leave: str, tmp_path: Path) -> None:
+@both_bufferings
+def test_a_forks_queue_is_written_once_and_by_the_parent(
+    leave: str, tmp_path: Path, env: dict[str, str]
+) -> None:
     """A fork with 1,000 lines queued: the parent writes each once, the child only its own."""
     program = """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12+: fork beside a thread
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         installation = logweft.install()
         for number in range(1000):
             log.info("parent %d", number)
@@ -504,20 +420,18 @@ def test_a_forks_queue_is_written_once_and_by_the_parent(leave: str, tmp_path: P
         identity(installation.stats())
         assert installation.stats().written == 1000
     """
-    done = succeed(program, tmp_path / "app.log", leave)
+    done = succeed(program, tmp_path / "app.log", leave, env=env)
     assert done.err == ""
     seen = Counter(messages((tmp_path / "app.log").read_text()))
     expected = [f"parent {number}" for number in range(1000)] + [f"child {n}" for n in range(10)]
     assert seen == Counter(expected)
 
 
-def test_forks_beside_logging_threads_never_hang(tmp_path: Path) -> None:
+@both_bufferings
+def test_forks_beside_logging_threads_never_hang(tmp_path: Path, env: dict[str, str]) -> None:
     """Forty forks while two threads log: no child hangs, each writes its lines, none is doubled."""
     program = """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12+: fork beside a thread
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         installation = logweft.install()
         done = threading.Event()
         counts = [0, 0]
@@ -546,7 +460,7 @@ def test_forks_beside_logging_threads_never_hang(tmp_path: Path) -> None:
         assert not installation.stats().dropped
         print(json.dumps(counts))
     """
-    done = succeed(program, tmp_path / "app.log")
+    done = succeed(program, tmp_path / "app.log", env=env)
     seen = Counter(messages((tmp_path / "app.log").read_text()))
     expected = [f"child {fork} {number}" for fork in range(40) for number in range(10)]
     for thread, count in enumerate(json.loads(done.out)):
@@ -561,7 +475,6 @@ def test_a_reused_descriptor_gets_none_of_our_bytes(tmp_path: Path) -> None:
     """After os.close(1), another file that gets number 1 has 0 bytes of ours; our pipe has all."""
     program = """
         log.addHandler(logging.StreamHandler(sys.stdout))
-        log.propagate = False
         installation = logweft.install()
         log.info("before")
         assert installation.flush(20)
@@ -587,7 +500,6 @@ def test_a_rotating_file_rotates_with_all_lines_present(tmp_path: Path) -> None:
         handler = logging.handlers.RotatingFileHandler(
             sys.argv[1], maxBytes=20_000, backupCount=500)
         log.addHandler(handler)
-        log.propagate = False
         installation = logweft.install()
 
         def work(thread):
@@ -615,7 +527,6 @@ def test_a_file_that_the_application_reopens_is_followed(tmp_path: Path) -> None
     program = """
         handler = logging.FileHandler(sys.argv[1])
         log.addHandler(handler)
-        log.propagate = False
         installation = logweft.install()
         log.info("old")
         assert installation.flush(20)
@@ -637,7 +548,6 @@ def test_set_stream_is_followed(tmp_path: Path) -> None:
     program = """
         handler = logging.StreamHandler(open(sys.argv[1], "w"))
         log.addHandler(handler)
-        log.propagate = False
         installation = logweft.install()
         log.info("one")
         assert installation.flush(20)
@@ -654,58 +564,58 @@ def test_set_stream_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", ["pass", "sys.exit(3)", "raise ValueError('uncaught')"])
-def test_an_orderly_exit_writes_everything(leave: str, tmp_path: Path) -> None:
+@both_bufferings
+def test_an_orderly_exit_writes_everything(leave: str, tmp_path: Path, env: dict[str, str]) -> None:
     """At the end of the script, sys.exit or an uncaught exception, all 5,000 lines are written."""
     program = f"""
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         logweft.install(stream=open(os.devnull, "w"))
         for number in range(5000):
             log.info("line %d", number)
         {leave}
     """
-    done = child(program, tmp_path / "app.log")
+    done = child(program, tmp_path / "app.log", env=env)
     assert done.code == {"pass": 0, "sys.exit(3)": 3}.get(leave, 1), done.err
     expected = [f"line {number}" for number in range(5000)]
     assert messages((tmp_path / "app.log").read_text()) == expected
 
 
-def test_logging_shutdown_drains(tmp_path: Path) -> None:
+@both_bufferings
+def test_logging_shutdown_drains(tmp_path: Path, env: dict[str, str]) -> None:
     """After logging.shutdown() every line so far is in the file, and later ones are written too."""
     program = """
         handler = logweft.QueueHandler(logging.FileHandler(sys.argv[1]))
         log.addHandler(handler)
-        log.propagate = False
         for number in range(1000):
             log.info("line %d", number)
         logging.shutdown()
         assert open(sys.argv[1]).read().count("\\n") == 1000
         log.info("after")
     """
-    assert succeed(program, tmp_path / "app.log").err == ""
+    assert succeed(program, tmp_path / "app.log", env=env).err == ""
     assert messages((tmp_path / "app.log").read_text())[-2:] == ["line 999", "after"]
 
 
-def test_a_record_of_an_early_exit_callback_is_written(tmp_path: Path) -> None:
+@both_bufferings
+def test_a_record_of_an_early_exit_callback_is_written(tmp_path: Path, env: dict[str, str]) -> None:
     """A callback registered with atexit before install() runs after ours; its line is written."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         atexit.register(log.info, "registered before")
         logweft.install()
         atexit.register(log.info, "registered after")
         log.info("main")
     """
-    assert succeed(program, tmp_path / "app.log").err == ""
+    assert succeed(program, tmp_path / "app.log", env=env).err == ""
     seen = messages((tmp_path / "app.log").read_text())
     assert seen == ["main", "registered after", "registered before"]
 
 
-def test_threads_that_log_at_the_exit_break_nothing(tmp_path: Path) -> None:
+@both_bufferings
+def test_threads_that_log_at_the_exit_break_nothing(tmp_path: Path, env: dict[str, str]) -> None:
     """A daemon thread logging in a tight loop at the exit: exit code 0 and no fatal error."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
-        log.propagate = False
         logweft.install()
         running = threading.Event()
 
@@ -718,7 +628,7 @@ def test_threads_that_log_at_the_exit_break_nothing(tmp_path: Path) -> None:
         assert running.wait(20)
     """
     for _ in range(5):
-        done = succeed(program, tmp_path / "app.log")
+        done = succeed(program, tmp_path / "app.log", env=env)
         assert "Fatal" not in done.err
         assert "Traceback" not in done.err
     for line in (tmp_path / "app.log").read_text().splitlines()[:-1]:
@@ -748,3 +658,292 @@ def test_a_stream_with_a_file_and_a_write_of_its_own_is_written_by_its_write() -
 
     assert done.code == 0, done.err
     assert done.out.strip() == "['one', 'two']"
+
+
+# A full queue: who goes
+
+
+def full(program: str, *args: object) -> dict[str, object]:
+    """Run *program* with a stuck pipe, then read the pipe; return its lines and the last stats."""
+    done = succeed(
+        STUCK
+        + textwrap.dedent(program)
+        + """
+before = installation.stats()
+data = bytearray()
+thread = read_in_thread(reader, data)
+assert installation.flush(30)
+installation.uninstall()
+log.handlers.clear()
+os.close(writer)
+thread.join()
+stats = installation.stats()
+identity(stats)
+assert stats.depth == 0, stats
+lines = [json.loads(line) for line in data.lstrip(b"x").decode().splitlines()]
+print(json.dumps({"lines": lines, "dropped": stats.dropped, "written": stats.written}))
+""",
+        *args,
+    )
+    assert done.err == ""
+    result: dict[str, object] = json.loads(done.out)
+    return result
+
+
+def kept(lines: list[dict[str, object]]) -> list[str]:
+    return [str(line["message"]) for line in lines if line["logger"] == "app"]
+
+
+def reports(lines: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [line for line in lines if line["logger"] == "logweft"]
+
+
+def test_the_lowest_level_goes_first() -> None:
+    """In a full queue of DEBUG and INFO, ERROR and WARNING take the place of DEBUG, then INFO."""
+    seen = full("""
+        log.setLevel("DEBUG")
+        installation = logweft.install(queue=100)
+        log.info("taken by the listener")
+        while not installation._listener.targets[0].taken:
+            time.sleep(0.001)
+        for number in range(100):
+            log.log(10 if number % 2 else 20, "low %d", number)
+        for number in range(30):
+            log.warning("high %d", number)
+        for number in range(60):
+            log.error("highest %d", number)
+        log.info("too late")
+    """)
+    assert seen["dropped"] == {"DEBUG": 50, "INFO": 41}
+    messages = kept(seen["lines"])
+    assert messages == [
+        "taken by the listener",
+        *(f"low {number}" for number in range(0, 20, 2)),  # the newest of a level goes first
+        *(f"high {number}" for number in range(30)),
+        *(f"highest {number}" for number in range(60)),
+    ]
+
+
+def test_errors_go_last() -> None:
+    """When nothing but ERROR is queued, a further ERROR is dropped, and a CRITICAL is not."""
+    seen = full("""
+        installation = logweft.install(queue=50)
+        for number in range(80):
+            log.error("error %d", number)
+        dropped = installation.stats().dropped["ERROR"]
+        for number in range(5):
+            log.critical("critical %d", number)
+        assert installation.stats().dropped == {"ERROR": dropped + 5}
+    """)
+    assert [message for message in kept(seen["lines"]) if message.startswith("critical")] == [
+        f"critical {number}" for number in range(5)
+    ]
+
+
+def test_the_oldest_go() -> None:
+    """With queue_policy="drop_oldest" the last lines are there, whatever their level."""
+    seen = full("""
+        installation = logweft.install(queue=50, queue_policy="drop_oldest")
+        log.error("first")
+        for number in range(500):
+            log.info("line %d", number)
+        for number in range(3):
+            log.debug("not logged")
+    """)
+    messages = kept(seen["lines"])
+    assert messages[-50:] == [f"line {number}" for number in range(450, 500)]
+    assert sum(seen["dropped"].values()) + len(messages) == 501
+
+
+def test_block_waits_for_room_and_drops_at_its_deadline() -> None:
+    """With queue_policy="block" a call waits queue_timeout, each time, then drops its line."""
+    seen = full("""
+        installation = logweft.install(queue=10, queue_policy="block", queue_timeout=0.2)
+        for number in range(11):
+            log.info("line %d", number)
+        while installation._listener.targets[0].waiting and not (
+                installation._listener.targets[0].taken):
+            time.sleep(0.001)
+        while not installation.stats().dropped:
+            log.info("fills")
+        for _ in range(2):
+            begun = time.monotonic()
+            log.info("dropped")
+            assert 0.2 <= time.monotonic() - begun < 5
+        assert installation.stats().dropped["INFO"] == 3
+    """)
+    assert "dropped" not in kept(seen["lines"])
+
+
+def test_block_lets_a_queue_smaller_than_the_burst_lose_nothing(tmp_path: Path) -> None:
+    """Eight threads with a queue of ten lines under "block" lose nothing, in each one's order."""
+    program = """
+        installation = to_file(sys.argv[1], queue=10, queue_policy="block", queue_timeout=30)
+        def work(thread):
+            for number in range(300):
+                log.info("%d %d", thread, number)
+        run_threads(8, work)
+        assert installation.flush(30)
+        assert not installation.stats().dropped
+    """
+    succeed(program, tmp_path / "app.log")
+    seen = messages((tmp_path / "app.log").read_text())
+    assert Counter(seen) == Counter(f"{thread} {n}" for thread in range(8) for n in range(300))
+    for thread in range(8):
+        numbers = [int(text.split()[1]) for text in seen if text.startswith(f"{thread} ")]
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_one_report_tells_all_drops_by_level(policy: str) -> None:
+    """After the stall, one WARNING says how many lines of each level were dropped, exactly."""
+    seen = full(
+        """
+        installation = logweft.install(
+            queue=50, queue_policy=sys.argv[1], queue_timeout=0.01)
+        for number in range(300):
+            log.log((20, 30)[number % 3 == 0], "line %d", number)
+        """,
+        policy,
+    )
+    (report,) = reports(seen["lines"])
+    number = sum(seen["dropped"].values())
+    assert report["message"] == f"dropped {number} lines: queue full (capacity 50)"
+    assert (report["level"], report["dropped"]) == ("WARNING", number)
+    assert report["dropped_by_level"] == seen["dropped"]
+    assert seen["written"] == len(seen["lines"])
+    assert len(kept(seen["lines"])) + number == 300
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_flush_waits_for_what_was_there_and_not_for_what_was_dropped(policy: str) -> None:
+    """Lines dropped after a flush began neither end it early nor keep it waiting."""
+    full(
+        """
+        installation = logweft.install(
+            queue=40, queue_policy=sys.argv[1], queue_timeout=0)
+        for number in range(60):
+            log.info("line %d", number)
+        done = []
+        waiting = threading.Thread(target=lambda: done.append(installation.flush(30)))
+        waiting.start()
+        for number in range(200):
+            log.warning("late %d", number)
+        time.sleep(0.2)
+        assert not done, "something of before the flush is still there"
+        """,
+        policy,
+    )
+
+
+def test_a_large_line_makes_room_in_bytes() -> None:
+    """The bound in bytes counts too: an ERROR of 60 kB displaces as many INFO lines as it needs."""
+    program = (
+        STUCK
+        + """
+log.handlers[0].setFormatter(logging.Formatter("%(message)s"))
+handler = logweft.QueueHandler(log.handlers.pop(), capacity_bytes=100_000, timeout=0)
+log.addHandler(handler)
+log.info("taken")
+while not handler.targets[0].taken:
+    time.sleep(0.001)
+for number in range(100):
+    log.info("%0999d", number)
+log.error("e" * 59_999)
+stats = handler.stats()
+identity(stats)
+assert stats.dropped == {"INFO": 60}, stats
+assert stats.bytes == 6 + 40 * 1000 + 60_000, stats
+os._exit(0)
+"""
+    )
+    succeed(program)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"queue_policy": "newest"}, ValueError, r"queue_policy must be one of 'drop', .*'newest'"),
+        ({"queue_policy": 7}, ValueError, r"queue_policy must be one of .* got 7"),
+        ({"queue_timeout": -1}, ValueError, r"queue_timeout must be >= 0 \(seconds\), got -1"),
+        ({"queue_timeout": float("nan")}, ValueError, r"queue_timeout must be >= 0"),
+        ({"queue_timeout": "5"}, TypeError, r"queue_timeout must be a number of seconds, got '5'"),
+        ({"queue_timeout": True}, TypeError, r"queue_timeout must be a number of seconds"),
+        ({"flush_on_sigterm": 1}, TypeError, r"flush_on_sigterm must be True or False, got 1"),
+    ],
+)
+def test_a_bad_queue_option_is_refused(
+    options: dict[str, object], kind: type[Exception], words: str
+) -> None:
+    """A policy or timeout that is none raises at install() and QueueHandler, and says the fix."""
+    with pytest.raises(kind, match=words):
+        logweft.install(**options)
+    for name, value in options.items():
+        if name.startswith("queue_"):
+            short = name.removeprefix("queue_")
+            with pytest.raises(kind, match=words.replace("queue_", "")):
+                logweft.QueueHandler(logging.StreamHandler(io.StringIO()), **{short: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("QUEUE_POLICY", "newest"), ("QUEUE_TIMEOUT", "soon"), ("FLUSH_ON_SIGTERM", "maybe")],
+)
+def test_a_bad_variable_of_the_queue_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong LOGWEFT_QUEUE_POLICY and the like raise ValueError with their own name."""
+    monkeypatch.setenv(f"LOGWEFT_{name}", value)
+    with pytest.raises(ValueError, match=f"LOGWEFT_{name}.*'{value}'"):
+        logweft.install(stream=io.StringIO())
+
+
+def test_the_queues_variables_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOGWEFT_QUEUE_POLICY and LOGWEFT_QUEUE_TIMEOUT reach the queue."""
+    monkeypatch.setenv("LOGWEFT_QUEUE_POLICY", "block")
+    monkeypatch.setenv("LOGWEFT_QUEUE_TIMEOUT", "1.5")
+    listener = logweft.install(stream=io.StringIO())._listener
+    assert (listener.policy, listener.timeout) == ("block", 1.5)
+
+
+# On an event loop
+
+
+def test_a_log_call_does_not_block_an_event_loop(tmp_path: Path) -> None:
+    """Lines logged on a running loop make no blocking call, from the first one on."""
+    target = logging.FileHandler(tmp_path / "app.log")
+    handler = logweft.QueueHandler(target)
+    logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
+    logger.addHandler(handler)
+
+    async def main() -> None:
+        for number in range(500):
+            logger.info("line %d", number)
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+
+    asyncio.run(main())  # blockbuster, a fixture of every test, turns a blocking call into an error
+    assert handler.flush(20)
+    assert handler.stats().errors == 0
+    handler.detach()
+    target.close()
+    lines = parse((tmp_path / "app.log").read_text())
+    assert [line["message"] for line in lines] == [f"line {number}" for number in range(500)]
+
+
+def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
+    """flush(), which does wait, is caught on a running loop: the watch is awake."""
+    target = logging.FileHandler(tmp_path / "app.log")
+    handler = logweft.QueueHandler(target)
+    logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
+    logger.addHandler(handler)
+
+    async def main() -> None:
+        logger.info("line")
+        handler.flush(20)
+
+    with pytest.raises(BlockingError):
+        asyncio.run(main())
+    assert handler.flush(20)
+    handler.detach()
+    target.close()

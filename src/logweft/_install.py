@@ -6,6 +6,7 @@ import logging
 import logging.config
 import logging.handlers
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -165,12 +166,15 @@ class Installation:
         self._policy_before: Policy | None = None
         self._base: Scope | None = None
         self._telling: set[int] = set()
+        self._sigterm_before: Any = None
         self._silenced: set[str] = set()
         self._configuring = 0
         self._lock = threading.RLock()
         queue = options.queue
         self._listener = Listener(
             capacity=CAPACITY if isinstance(queue, bool) or not queue else queue,
+            policy=options.queue_policy,
+            timeout=options.queue_timeout,
             synchronous=not queue,
         )
         self._redactor = make_redactor(options.redact)
@@ -201,6 +205,8 @@ class Installation:
             self._set_level(bare)
             self._take_over()
             self._hook_process()
+            if self._options.flush_on_sigterm:
+                self._hook_sigterm()
             self._policy_before = set_policy(self._options.policy)
             set_host(Host(options_for_child, receive, flush))
             activate(self._options.integrations)
@@ -389,6 +395,39 @@ class Installation:
             if name in self._options.capture:
                 self._hook(*hooks[name])
 
+    def _hook_sigterm(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(
+                "flush_on_sigterm=True sets a signal handler, which Python allows in the main "
+                "thread alone; call install() there"
+            )
+        if signal.getsignal(signal.SIGTERM) is None:
+            raise RuntimeError(
+                "flush_on_sigterm=True cannot chain to a SIGTERM handler that is not Python's; "
+                "call logweft.flush() where that one ends the program"
+            )
+        self._sigterm_before = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, number: int, frame: Any) -> None:
+        """Flush, and do what would have been done without us."""
+        if self._listener.is_interrupted():
+            # Inside a log call of this very thread, whose end the listener waits for: once more.
+            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+            return
+        self._listener.flush()
+        before = self._sigterm_before
+        if callable(before):
+            before(number, frame)
+        elif before == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _unhook_sigterm(self) -> None:
+        # Another's handler may have been set since; it may chain to ours, which passes on.
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, self._sigterm_before)
+
     def _before_us(self, name: str, defaults: tuple[Any, ...]) -> tuple[Callable[..., Any], bool]:
         """Return the hook that was there before, and whether it is somebody's own."""
         before = next(hook.before for hook in self._hooks if hook.ours.__name__ == name)
@@ -552,6 +591,7 @@ class Installation:
             self._base.__exit__(None, None, None)
         for hook in reversed(self._hooks):
             hook.undo()
+        self._unhook_sigterm()
         with self._lock:
             self._withdraw_stand_in()
             for taken in self._taken.values():
@@ -613,6 +653,9 @@ def install(
     environment: str | None = None,
     redact: bool | Mapping[str, Any] | None = None,
     queue: bool | int | None = None,
+    queue_policy: str | None = None,
+    queue_timeout: float | None = None,
+    flush_on_sigterm: bool | None = None,
     capture: bool | Iterable[str] | None = None,
     sticky: bool | None = None,
     fast: bool | None = None,
@@ -643,6 +686,13 @@ def install(
             ``{"rules": {"email": "off", "card": "mask"}, "names": ["employee_no"]}``. By
             environment also ``-email,-card``, everything but these. Default: True.
         queue: True, or how many lines may wait (lines); False writes on the caller's thread.
+        queue_policy: what becomes of a line that finds the queue full: ``"drop"`` (lines of lower
+            levels make room for it, else it goes), ``"drop_oldest"``, or ``"block"``: wait, then
+            as ``"drop"``. Default: ``"drop"``.
+        queue_timeout: longest wait for room (seconds). Default: 5 with ``"block"``, each time; else
+            0.05, and not again until a target moves.
+        flush_on_sigterm: write what is queued on SIGTERM, then do what was done before: call the
+            handler that was there, or end. Default: False, and SIGTERM loses what is queued.
         capture: which of ``"main"``, ``"threads"``, ``"unraisable"`` (exceptions nobody caught) and
             ``"warnings"`` become lines; True is all, False none. Default: True.
         sticky: take over again after others' logging configuration. Default: True.
@@ -665,7 +715,8 @@ def install(
         ValueError: an option or environment variable that is not one of the above, or a *config*
             that dictConfig refuses; nothing is installed then.
         TypeError: an option of the wrong type.
-        RuntimeError: already installed with other options.
+        RuntimeError: already installed with other options; or *flush_on_sigterm* outside the main
+            thread.
     """
     global _installed
     given = {
@@ -677,6 +728,9 @@ def install(
         "environment": environment,
         "redact": redact,
         "queue": queue,
+        "queue_policy": queue_policy,
+        "queue_timeout": queue_timeout,
+        "flush_on_sigterm": flush_on_sigterm,
         "capture": capture,
         "sticky": sticky,
         "fast": fast,
@@ -712,15 +766,8 @@ def options_for_child() -> dict[str, Any] | None:
         return None
     options = _installed._options
     names = (
-        "format",
-        "service",
-        "version",
-        "environment",
-        "redact",
-        "queue",
-        "capture",
-        "sticky",
-        "fast",
+        *("format", "service", "version", "environment", "redact", "capture", "sticky", "fast"),
+        *("queue", "queue_policy", "queue_timeout"),
     )
     told: dict[str, Any] = {name: getattr(options, name) for name in names}
     if isinstance(told["redact"], Mapping):

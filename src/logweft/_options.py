@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ._context import Policy
+from ._queue import check_policy, check_timeout
 from ._redact import make_redactor, shown
 from ._trace import ORDER
 from .integrations import select
@@ -30,6 +31,9 @@ class Options(NamedTuple):
     environment: str | None
     redact: bool | Mapping[str, Any]
     queue: bool | int
+    queue_policy: str
+    queue_timeout: float | None
+    flush_on_sigterm: bool
     capture: frozenset[str]
     sticky: bool
     fast: bool
@@ -52,7 +56,7 @@ def _from_environment(name: str) -> Any:
     text = os.environ.get(f"LOGWEFT_{name.upper()}", "").strip()
     if not text:
         return next(filter(None, map(os.environ.get, _FALLBACKS.get(name, ()))), None)
-    if name in ("redact", "sticky", "fast", "queue", "capture"):
+    if name in ("redact", "sticky", "fast", "queue", "capture", "flush_on_sigterm"):
         if text.lower() in _TRUE:
             return True
         if text.lower() in _FALSE:
@@ -67,6 +71,11 @@ def _from_environment(name: str) -> Any:
         others = {"queue": " or a capacity in lines", "redact": " or '-email', without that rule"}
         also = others.get(name, "")
         raise ValueError(f"LOGWEFT_{name.upper()} must be 1 or 0{also}, got {text!r}")
+    if name == "queue_timeout":
+        try:
+            return float(text)
+        except ValueError:
+            return text  # refused as whatever else is no number
     if name in ("integrations", "trust", "id_headers", "propagate_to"):
         words = _split(text)
         return words[0] if words in (["auto"], ["none"], ["always"], ["never"]) else words
@@ -183,6 +192,9 @@ def resolve(given: Mapping[str, Any]) -> Options:
         environment=option("environment", None, _text),
         redact=option("redact", True, _redaction),
         queue=option("queue", True, _queue),
+        queue_policy=option("queue_policy", "drop", check_policy),
+        queue_timeout=option("queue_timeout", None, check_timeout),
+        flush_on_sigterm=option("flush_on_sigterm", False, _flag),
         capture=option("capture", frozenset(CAPTURES), _captures),
         sticky=option("sticky", True, _flag),
         fast=option("fast", True, _flag),

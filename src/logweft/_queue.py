@@ -28,8 +28,17 @@ CAPACITY = 10_000
 CAPACITY_BYTES = 64 * 1024 * 1024
 """Most text waiting (bytes)."""
 
+POLICIES = ("drop", "drop_oldest", "block")
+"""What becomes of a line that finds the queue full."""
+
 WAIT_S = 0.05
-"""Longest a caller waits for room in a full queue (seconds); once per stall of a target."""
+"""Longest a caller waits for room (seconds), once per stall of a target."""
+
+BLOCK_S = 5.0
+"""Longest a caller waits for room under the policy "block" (seconds), each time."""
+
+STALL_S = 0.25
+"""Shortest time between two such waits (seconds), so that a trickling target costs few of them."""
 
 FLUSH_TIMEOUT_S = 5.0
 """Longest an orderly exit, `logging.shutdown` or `close` waits for the targets (seconds)."""
@@ -43,6 +52,9 @@ RETRY_S = 0.2
 
 REPORT_S = 10.0
 """Shortest time between two reports of our own errors on file descriptor 2 (seconds)."""
+
+DROPS_S = 0.5
+"""How long after a target moves again its drops are told, if its queue is not empty before."""
 
 # A target that answers with one of these may take lines again later: what waits for it is kept.
 # Anything else, such as EPIPE or EBADF, is for good.
@@ -91,11 +103,16 @@ class Listener:
     Args:
         capacity: most lines waiting (lines).
         capacity_bytes: most text waiting (bytes).
+        policy: what a line does that finds the queue full. ``"drop"``: lines of lower levels make
+            room for it, the lowest and newest first; where there are none it is dropped itself.
+            ``"drop_oldest"``: the oldest make room. ``"block"``: wait, then as ``"drop"``.
+        timeout: longest wait for room (seconds). Default: 5 for ``"block"``, each time; else 0.05,
+            and not again until a target moves.
         synchronous: callers write themselves, always.
 
     Raises:
-        TypeError: a capacity that is not an int.
-        ValueError: a capacity below 1.
+        TypeError: a capacity that is not an int, a timeout that is not a number.
+        ValueError: a capacity below 1, a timeout below 0, an unknown policy.
 
     Thread-safe, and safe in signal handlers, ``__del__`` and after a fork.
     """
@@ -105,6 +122,8 @@ class Listener:
         *,
         capacity: int = CAPACITY,
         capacity_bytes: int = CAPACITY_BYTES,
+        policy: str = "drop",
+        timeout: float | None = None,
         synchronous: bool = False,
     ) -> None:
         if not isinstance(synchronous, bool):
@@ -116,6 +135,17 @@ class Listener:
                 raise ValueError(f"{name} must be >= 1, got {value}")
         self.capacity = capacity
         self.capacity_bytes = capacity_bytes
+        self.policy = check_policy("policy", policy)
+        blocks = policy == "block"
+        self.timeout = (
+            (BLOCK_S if blocks else WAIT_S)
+            if timeout is None
+            else check_timeout("timeout", timeout)
+        )
+        # From a quarter on, callers give way to a target that is busy, since every write gives up
+        # the GIL and a busy thread is slow to give it back; the rest is for when none moves.
+        self._easy = capacity if blocks else max(1, capacity // 4)
+        self._easy_bytes = capacity_bytes if blocks else capacity_bytes // 4
         self.targets: list[Target] = []
         self._always_synchronous = synchronous
         self._stderr = _own_stderr(self)
@@ -129,30 +159,40 @@ class Listener:
         # Re-entrant, so that a signal handler may log while its own thread is in `put`; and never
         # held while a target is written.
         self._lock = threading.RLock()
+        self._make_bell()
+        self._writer = 0  # the thread that writes targets now
+        self.emitter = 0  # the thread that runs a handler's emit now
+        self.nested = False
+        self._thread: threading.Thread | None = None
+        self._thread_id: int | None = None
+        self._generation = 0  # of the thread: one that is not of the last ends
+        self._awake = False  # the thread will look at the queue without being told
+        self._urgent = self._leaving = self._abandoned = False
+        self._stalled_until = 0.0
+        self._in_vain = -1  # lines written when a flush last gave up
+        self._synchronous = self._always_synchronous
+        self.written = self.errors = self.depth = self.bytes = 0
+        self.dropped: Counter[int] = Counter()
+        self._by_level: dict[int, list[tuple[Target, int]]] | None = None
+        for target in self.targets:
+            target.forget()
+
+    def _make_bell(self) -> None:
         # A lock used as a doorbell: to release it is one step in C, safe in signal handlers, where
         # a threading.Event or a queue.Queue can deadlock.
         self._bell = threading.Lock()
         self._bell.acquire()
         self._writing = threading.RLock()
-        self._thread: threading.Thread | None = None
-        self._thread_id: int | None = None
-        self.nested = False
-        self._idle = self._urgent = self._leaving = False
-        self._stalled = self._abandoned = False
-        self._synchronous = self._always_synchronous
-        self.accepted = self.written = self.errors = self.depth = self.bytes = 0
-        self.dropped: Counter[int] = Counter()
-        for target in self.targets:
-            target.forget()
 
     def add(self, target: Target) -> None:
         """Begin to serve *target*; where two have one destination, a record goes there once."""
         with self._lock:
+            target.lane = target
             for other in self.targets:
                 if other.destination == target.destination:
                     other.shared = target.shared = True
                     if type(other) is type(target):
-                        target.lane = other.lane or other  # so that their lines stay in order
+                        target.lane = other.lane  # so that their lines stay in order
             self.targets.append(target)
             target.engage()
 
@@ -163,11 +203,16 @@ class Listener:
             if target not in self.targets:
                 return
             self.targets.remove(target)
+            target.lane = heir = None
             for other in self.targets:
                 if other.lane is target:
-                    other.lane = None
-            self.count_dropped(target, [*target.taken, *target.waiting])
-            target.taken, target.waiting = deque(), deque()
+                    heir = other.lane = heir or other
+            waiting = [item for item in target.waiting if item is not None]
+            self._leave_queue(waiting)
+            self._by_level = None
+            target.skip(len(target.waiting) - len(waiting))
+            target.waiting = deque()
+            self.count_dropped(target, [*target.give_up(), *waiting])
             target.release()
 
     def retire(self, target: Target) -> None:
@@ -182,9 +227,7 @@ class Listener:
         """Return who takes the line of a call that began before *target* was removed."""
         for other in self.targets:
             if other.destination == target.destination and type(other) is type(target):
-                target.lane = other.lane or other
-                return target.lane
-        target.lane = None
+                return other.lane or other
         self.add(target)
         return target
 
@@ -195,118 +238,219 @@ class Listener:
         Accept one line for *target*, or drop and count it.
 
         Raises:
-            Nothing. Waits at most `WAIT_S` for room, and not again until a target moves.
+            Nothing. Waits for room as the policy says: by default 50 ms, once per stall.
         """
-        nested = self._thread_id is not None and self._thread_id == threading.get_ident()
-        item = Item(payload, size, level, nested)
+        nested = self.emitter != 0 and self.emitter == threading.get_ident()
         with self._lock:
-            self.accepted += 1
-            # A target that logs about each line it is given would keep itself busy for ever.
-            if self._abandoned or (nested and self.nested):
-                self.dropped[level] += 1
-                return
-            fits = self._append(target, item)
-        if not fits and not self._append_later(target, item):
+            total = self.bytes + size
+            lane = target.lane
+            is_easy = (
+                self.depth < self._easy
+                and total <= self._easy_bytes
+                and lane is not None
+                and not nested
+            )
+            if is_easy:
+                # First, since an exception thrown in from a signal handler may end this anywhere.
+                lane.waiting.append((payload, size, level, False))  # type: ignore[union-attr]  # said above
+                self.depth += 1
+                self.bytes = total
+        if not is_easy and not self._put_hard(target, (payload, size, level, nested)):
             return
+        if not self._awake:
+            self._wake()
+
+    def _put_hard(self, target: Target, item: Item) -> bool:
+        """Accept *item* though room is scarce, after a wait for it; or drop it."""
+        _, size, level, nested = item
+        if nested and self.nested:
+            # A target that logs about each line it is given would keep itself busy for ever.
+            with self._lock:
+                self.dropped[level] += 1
+            return False
+        if self._may_wait(nested) and self._wait_for_room(target, item):
+            return True
+        with self._lock:
+            lane = target.lane or self._revive(target)
+            if not self._abandoned and (self._fits(size) or self._make_room(lane, size, level)):
+                self._append(lane, item)
+                return True
+            self._drop(lane, level)
+            return False
+
+    def _may_wait(self, nested: bool) -> bool:
+        """Say whether a caller may be held up: not by itself, and not by one who does not move."""
+        return not (
+            nested
+            or self._synchronous
+            or self._abandoned
+            or (self._stalled_until and self.policy != "block")
+            or self._thread_id == threading.get_ident()
+            or self.is_interrupted()  # the listener waits for its own caller, then
+        )
+
+    def _wait_for_room(self, target: Target, item: Item) -> bool:
+        """Wait for the listener to make room, and take it; say False at the deadline."""
+        begun, pause = time.monotonic(), 0.0005
+        while True:
+            with self._lock:
+                if self._fits(item[1], self._easy, self._easy_bytes):
+                    self._append(target.lane or self._revive(target), item)
+                    return True
+            now = time.monotonic()
+            if now - begun >= self.timeout:
+                self._stalled_until = now + STALL_S
+                return False
+            if not self._awake:
+                self._wake()
+            time.sleep(pause)  # gives up the GIL, which is what the listener waits for
+            pause = min(pause * 1.2, 0.005)
+
+    def _fits(self, size: int, lines: int | None = None, room: int | None = None) -> bool:
+        """Say whether there is room; an empty queue has room for any line. The lock is held."""
+        return not self.depth or (
+            self.depth < (lines or self.capacity)
+            and self.bytes + size <= (room or self.capacity_bytes)
+        )
+
+    def _append(self, lane: Target, item: Item) -> None:
+        lane.waiting.append(item)
+        self.depth += 1
+        self.bytes += item[1]
+        if self._by_level is not None:
+            self._by_level.setdefault(item[2], []).append((lane, len(lane.waiting) - 1))
+
+    def _make_room(self, lane: Target, size: int, level: int) -> bool:
+        """Drop lines that have to give way to one of *level*; say whether it fits then."""
+        while not self._fits(size):
+            if self.policy == "drop_oldest":
+                owner = next(t for t in (lane, *self.targets) if t.waiting)
+                item = owner.waiting.popleft()
+            else:
+                by_level = self._waiting_by_level()
+                lowest = min(by_level, default=level)
+                if lowest >= level:
+                    return False
+                owner, index = by_level[lowest].pop()
+                if not by_level[lowest]:
+                    del by_level[lowest]
+                # A hole, since to close it would move the lines behind it.
+                item, owner.waiting[index] = owner.waiting[index], None
+            if item is not None:
+                self._leave_queue([item])
+                self._drop(owner, item[2])
+            if self.policy == "drop_oldest":
+                owner.skip(1)
+        return True
+
+    def _waiting_by_level(self) -> dict[int, list[tuple[Target, int]]]:
+        """Return where the lines of each level wait; made once per stall, kept until a take."""
+        if self._by_level is None:
+            self._by_level = {}
+            for target in self.targets:
+                for index, item in enumerate(target.waiting):
+                    if item is not None:
+                        self._by_level.setdefault(item[2], []).append((target, index))
+        return self._by_level
+
+    def _drop(self, lane: Target, level: int) -> None:
+        self.dropped[level] += 1
+        lane.unreported[level] += 1
+
+    def _leave_queue(self, items: Collection[Item]) -> None:
+        self.depth -= len(items)
+        self.bytes -= sum([item[1] for item in items])
+
+    def _wake(self) -> None:
+        """See to it that what waits is written."""
         if self._synchronous:
             self._write_here()
         elif self._thread is None:
             self._start()
-        elif self._idle:
-            self._idle = False
+        else:
             self._ring()
 
-    def _append(self, target: Target, item: Item) -> bool:
-        """Append *item* if there is room; an empty queue has room for any. The lock is held."""
-        full = self.depth >= self.capacity or self.bytes + item.size > self.capacity_bytes
-        if full and self.depth:
-            return False
-        target = target.lane or target
-        if not target.engaged:
-            target = self._revive(target)
-        target.waiting.append(item)
-        target.accepted += 1
-        self.depth += 1
-        self.bytes += item.size
-        return True
-
-    def _append_later(self, target: Target, item: Item) -> bool:
-        """Wait for room, as long as targets move; else drop *item*."""
-        deadline = time.monotonic() + WAIT_S
-        while not (self._stalled or item.nested or self._synchronous):
-            if time.monotonic() >= deadline:
-                self._stalled = True
-                break
-            if self._idle:
-                self._idle = False
-                self._ring()
-            time.sleep(0.0005)  # gives up the GIL, which is what the listener waits for
-            with self._lock:
-                if self._append(target, item):
-                    return True
-        with self._lock:
-            self.dropped[item.level] += 1
-            (target.lane or target).unreported += 1
-        return False
-
     def _ring(self) -> None:
-        try:
-            self._bell.release()
-        except RuntimeError:
-            return  # rung already
+        if self._bell.locked():  # cheaper to ask than to be refused, while it wakes up
+            try:
+                self._bell.release()
+            except RuntimeError:
+                return  # rung by another
 
     def _start(self) -> None:
         with self._lock:
             if self._thread is not None:
                 return
             self._leaving = False
-            self._thread = threading.Thread(
-                target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
-            )
+            self._make_bell()  # of the thread's own kind: gevent's patch_all() changes both
+            self._generation += 1
             try:
+                self._thread = threading.Thread(
+                    target=contextvars.Context().run,
+                    args=(self._run, self._generation),
+                    name="logweft",
+                    daemon=True,
+                )
                 self._thread.start()
             except RuntimeError:  # no threads here, or no more of them
                 self._thread = None
                 self._synchronous = True
+            except BaseException:  # a signal handler's: if the thread runs, it sees this and ends
+                self._thread = None
+                raise
         if self._synchronous:
             self._write_here()
 
     def _write_here(self) -> None:
         """Write what waits on the caller's thread."""
-        if self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
+        due = list(self.targets)
+        # Once more for what a signal handler or a target has logged meanwhile: it finds itself
+        # inside the write that is under way, and leaves its line to us.
+        while due and self._writer != threading.get_ident():
+            # Inside the try, since an exception may be thrown in as soon as the lock is taken.
             try:
-                for target in list(self.targets):
+                if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
+                    return
+                self._writer = threading.get_ident()
+                for target in due:
                     self._write(target)
             finally:
-                self._writing.release()
+                if self._writing._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
+                    self._writer = 0
+                    self._writing.release()
+            due = [target for target in list(self.targets) if _is_due(target)]
 
     # In the listener's thread
 
-    def _run(self) -> None:
+    def _run(self, generation: int) -> None:
         self._thread_id = threading.get_ident()
         try:
             while True:
                 try:
-                    if not self._cycle():
+                    if not self._cycle(generation):
                         return
                 except BaseException as error:  # noqa: BLE001 - it survives everything and says so
                     self.note_error(error)
         finally:
-            if self._thread_id == threading.get_ident():
-                self._thread = self._thread_id = None
+            with self._lock:
+                if self._generation == generation:
+                    self._thread = self._thread_id = None
+                    self._awake = False
 
-    def _cycle(self) -> bool:
+    def _cycle(self, generation: int) -> bool:
         """Wait for lines and write them; say whether there will be another time."""
         with self._lock:
+            if self._generation != generation or self._thread is None:
+                return False
             held = any(target.waiting or target.taken for target in self.targets)
-            self._idle = not any(map(_is_due, self.targets))
+            self._awake = any(map(_is_due, self.targets))
             if self._leaving and not held:
                 # Said under the lock: whoever puts a line after this sees it and starts a thread.
                 self._thread = self._thread_id = None
                 return False
-        if self._idle:
+        if not self._awake:
             self._bell.acquire(timeout=RETRY_S if held else -1)
-            self._idle = False
+            self._awake = True
             if not self._urgent:
                 self._bell.acquire(timeout=LINGER_S)
             self._urgent = False
@@ -327,30 +471,39 @@ class Listener:
                 if error.errno in _PASSING:
                     target.retry_at = time.monotonic() + RETRY_S
                     return
-                lost, target.taken = target.taken, deque()
-                self.count_dropped(target, lost)
+                self.count_dropped(target, target.give_up())
+            if target.unreported and target.report_at and time.monotonic() > target.report_at:
+                self._take_report(target)
         if target.retired:
             self.retire(target)
 
     def _take(self, target: Target) -> bool:
-        """Move lines from `waiting` to `taken`; what an attempt left there goes first."""
-        size = 0
-        with self._lock:
-            while not target.taken or size < target.batch_bytes:
-                if not target.waiting:
-                    break
-                size += target.waiting[0].size
-                if target.taken and size > target.batch_bytes:
-                    break
-                target.taken.append(target.waiting.popleft())
+        """Move lines from `waiting` to `taken`, unless an attempt has left some there."""
+        while target.waiting and not target.taken:
+            with self._lock:
+                batch = target.waiting
+                if self.bytes <= target.batch_bytes:
+                    target.waiting = deque()
+                else:
+                    batch = _cut(batch, target.batch_bytes)
+                lines = [item for item in batch if item is not None]
+                self._by_level = None
+                self._leave_queue(lines)
+                target.taken.extend(lines)
+                target.skip(len(batch) - len(lines))
+                if not any(each.waiting for each in self.targets):
+                    # An exception thrown into a `put` may have left them askew.
+                    self.depth = self.bytes = 0
         return bool(target.taken)
 
     def _take_report(self, target: Target) -> bool:
-        """Once all is written, add the line that says how many lines were not."""
+        """Add the line that says how many lines were dropped, once a target moves again."""
         with self._lock:
-            number, target.unreported = target.unreported, 0
-            if not number:
-                return False
+            levels, target.unreported = target.unreported, Counter()
+            target.report_at = 0.0
+        number = sum(levels.values())
+        if not number:
+            return False
         record = logging.makeLogRecord(
             {
                 "name": "logweft",
@@ -361,35 +514,34 @@ class Listener:
                 "pathname": __file__,
                 "funcName": "put",
                 "dropped": number,
+                "dropped_by_level": _by_name(levels),
             }
         )
-        payload, size = target.prepare(record)
+        try:
+            payload, size = target.prepare(record)
+        except Exception as error:  # noqa: BLE001 - a formatter of the user's own
+            self.note_error(error)
+            return False
         with self._lock:
-            self.accepted += 1
-            target.accepted += 1
-            self.depth += 1
-            self.bytes += size
-        target.taken.append(Item(payload, size, logging.WARNING, False))
+            target.taken.append((payload, size, logging.WARNING, False))
         return True
 
     def count_written(self, target: Target, items: Collection[Item]) -> None:
-        """Count lines that *target* has taken."""
+        """Count lines that *target* has taken, and that have left its `taken`."""
         with self._lock:
             self.written += len(items)
-            self._stalled = False
-            self._settle(target, items)
+            target.settle(len(items))
+        if self._stalled_until and time.monotonic() > self._stalled_until:
+            self._stalled_until = 0.0
+        if target.unreported and not target.report_at:
+            target.report_at = time.monotonic() + DROPS_S
 
     def count_dropped(self, target: Target, items: Collection[Item]) -> None:
-        """Count lines that *target* has refused for good."""
+        """Count lines that *target* has refused for good, and that have left its `taken`."""
         with self._lock:
             for item in items:
-                self.dropped[item.level] += 1
-            self._settle(target, items)
-
-    def _settle(self, target: Target, items: Collection[Item]) -> None:
-        self.depth -= len(items)
-        self.bytes -= sum([item.size for item in items])
-        target.settled += len(items)
+                self.dropped[item[2]] += 1
+            target.settle(len(items))
 
     def note_error(self, error: BaseException) -> None:
         """
@@ -409,6 +561,8 @@ class Listener:
 
     def say(self, text: str) -> None:
         """Write one line to standard error, unless that would block or it is closed."""
+        if not text.isprintable():
+            text = ascii(text)[1:-1]  # a class may be called what a terminal takes for a command
         try:
             if self._stderr is not None and select.select([], [self._stderr], [], 0)[1]:
                 os.write(self._stderr, f"logweft: {text}\n".encode(errors="replace"))
@@ -432,19 +586,27 @@ class Listener:
         if self._abandoned:
             return not self.depth
         deadline = time.monotonic() + timeout
-        goals = [(target, target.accepted) for target in list(self.targets)]
+        with self._lock:
+            goals = [(target, target.goal()) for target in self.targets]
         while any(target.settled < goal for target, goal in goals):
             if time.monotonic() >= deadline:
+                self._in_vain = self.written
                 return False
-            if self._synchronous:
-                self._write_here()
-            elif self._thread is None:
-                self._start()
-            else:
-                self._urgent = True
+            self._urgent = True
+            if self._thread is not None:
                 self._ring()
+            else:
+                self._wake()
             time.sleep(0.001)
         return True
+
+    def is_interrupted(self) -> bool:
+        """Say whether the caller is a signal handler inside a `put` of its own thread."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as threading.Condition asks
+
+    def flush_once(self) -> bool:
+        """Flush, unless that was in vain before and nothing has moved since."""
+        return self._in_vain != self.written and self.flush()
 
     def close(self) -> None:
         """Flush, and let the thread end; the next line starts another."""
@@ -452,7 +614,7 @@ class Listener:
         # lock would wait for us, and we for it; the queue stays, so nothing is lost by not waiting.
         is_owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
         if not (is_owned is not None and is_owned()):
-            self.flush()
+            self.flush_once()
         self._leaving = self._urgent = True
         self._ring()
 
@@ -460,12 +622,15 @@ class Listener:
         """Flush at exit; what is logged afterwards is written by its caller."""
         done = self.flush()
         self._synchronous = True
+        self._awake = False
         if not done:
             self._abandoned = True
-            self.say(
-                f"{self.depth} lines not written: the target took none for {FLUSH_TIMEOUT_S} s"
-            )
-        elif self._writing.acquire(timeout=1.0):
+            self._easy = -1
+            left = self.stats().depth
+            self.say(f"{left} lines not written: the target took none for {FLUSH_TIMEOUT_S} s")
+            return
+        self._write_here()  # the report of drops, if one is left
+        if self._writing.acquire(timeout=1.0):
             try:
                 for target in list(self.targets):
                     target.finish()
@@ -475,8 +640,49 @@ class Listener:
     def stats(self) -> Stats:
         """Return the counters of this process."""
         with self._lock:
-            dropped = {logging.getLevelName(level): n for level, n in sorted(self.dropped.items())}
-            return Stats(self.accepted, self.written, dropped, self.errors, self.depth, self.bytes)
+            taken = [item for target in self.targets for item in target.taken]
+            depth = self.depth + len(taken)
+            return Stats(
+                accepted=self.written + sum(self.dropped.values()) + depth,
+                written=self.written,
+                dropped=_by_name(self.dropped),
+                errors=self.errors,
+                depth=depth,
+                bytes=self.bytes + sum([item[1] for item in taken]),
+            )
+
+
+def check_policy(name: str, value: Any) -> str:
+    """Return *value* if it is a policy; the option is called *name*."""
+    if value in POLICIES:
+        return str(value)
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, POLICIES))}, got {shown(value)}")
+
+
+def check_timeout(name: str, value: Any) -> float:
+    """Return *value* if it is a time to wait (seconds); the option is called *name*."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, got {shown(value)}")
+    if not 0 <= value <= threading.TIMEOUT_MAX:
+        raise ValueError(f"{name} must be >= 0 (seconds), got {value}")
+    return float(value)
+
+
+def _by_name(levels: Mapping[int, int]) -> dict[str, int]:
+    return {logging.getLevelName(level): number for level, number in sorted(levels.items())}
+
+
+def _cut(waiting: deque[Item | None], limit: int) -> deque[Item | None]:
+    """Take the first lines from *waiting*, *limit* bytes at most but one line at least."""
+    batch: deque[Item | None] = deque()
+    size = 0
+    while waiting:
+        item = waiting[0]
+        size += item[1] if item is not None else 0
+        if batch and size > limit:
+            break
+        batch.append(waiting.popleft())
+    return batch
 
 
 def _is_due(target: Target) -> bool:
@@ -536,14 +742,17 @@ class QueueHandler(logging.handlers.QueueHandler):
         targets: several of them.
         capacity: most lines waiting (lines).
         capacity_bytes: most text waiting (bytes).
+        policy: what becomes of a line that finds the queue full: ``"drop"`` (the lowest level goes
+            first), ``"drop_oldest"`` or ``"block"``.
+        timeout: longest wait for room (seconds). Default: 5 for ``"block"``, else 0.05.
         synchronous: write on the caller's thread instead.
-        listener: an existing `Listener` to share; the three above are then not used.
+        listener: an existing `Listener` to share; the five above are then not used.
 
     Raises:
         TypeError: a target that is not a handler.
-        ValueError: no target, or a capacity below 1.
+        ValueError: no target, a capacity below 1, or a policy or timeout that is none.
 
-    Thread-safe. `handle` takes no lock, never raises, and waits 50 ms for a target at most.
+    Thread-safe. `handle` never raises, and waits 50 ms for a target at most, if not told to block.
     """
 
     queue: Listener  # type: ignore[assignment]  # the base class wants a queue.Queue
@@ -555,6 +764,8 @@ class QueueHandler(logging.handlers.QueueHandler):
         targets: Iterable[logging.Handler] = (),
         capacity: int = CAPACITY,
         capacity_bytes: int = CAPACITY_BYTES,
+        policy: str = "drop",
+        timeout: float | None = None,
         synchronous: bool = False,
         listener: Listener | None = None,
     ) -> None:
@@ -568,7 +779,11 @@ class QueueHandler(logging.handlers.QueueHandler):
             raise TypeError(f"listener must be another handler's queue, got {shown(listener)}")
         if listener is None:
             listener = Listener(
-                capacity=capacity, capacity_bytes=capacity_bytes, synchronous=synchronous
+                capacity=capacity,
+                capacity_bytes=capacity_bytes,
+                policy=policy,
+                timeout=timeout,
+                synchronous=synchronous,
             )
         super().__init__(listener)  # type: ignore[arg-type]  # as above
         self.addFilter(ContextFilter())
@@ -645,17 +860,18 @@ class QueueHandler(logging.handlers.QueueHandler):
         if error is not None:
             self.queue.note_error(error)
 
-    def flush(self, timeout: float = FLUSH_TIMEOUT_S) -> bool:  # type: ignore[override]  # the stdlib's returns None
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # the stdlib's returns None
         """
         Wait until everything accepted so far is written; say whether it is.
 
         Args:
-            timeout: longest wait (seconds).
+            timeout: longest wait (seconds). Default: 5, and not again until a target moves, since
+                `logging.shutdown` flushes and closes one handler after the other.
 
         Raises:
             Nothing.
         """
-        return self.queue.flush(timeout)
+        return self.queue.flush_once() if timeout is None else self.queue.flush(timeout)
 
     def close(self) -> None:
         """

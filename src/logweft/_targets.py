@@ -13,30 +13,28 @@ import select
 import stat
 import sys
 import threading
+import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ._filter import CONTEXT
 from ._formatter import JsonFormatter
 
 _BATCH_BYTES = 1024 * 1024
 _PIPE_BATCH_BYTES = select.PIPE_BUF  # what no other process's write can get into: pipe(7)
+_POLL_MS = 200
 
 
-class Item(NamedTuple):
-    """One line of one target: its payload, size (bytes), level, and whether a target logged it."""
-
-    payload: Any
-    size: int
-    level: int
-    nested: bool
+Item = tuple[Any, int, int, bool]
+"""One line of one target: its payload, size (bytes), level, and whether an `emit` logged it."""
 
 
 class Ledger(Protocol):
     """Who counts what becomes of the lines: the listener."""
 
+    emitter: int
     nested: bool
 
     def count_written(self, target: Target, items: Collection[Item]) -> None: ...
@@ -57,8 +55,8 @@ class Target:
         self._front = weakref.ref(front)
         self.destination: object = None
         self.shared = False
-        self.lane: Target | None = None  # who writes our lines, if another does
-        self.retired = self.engaged = False
+        self.lane: Target | None = None  # who writes our lines: this one or another; None: nobody
+        self.retired = False
         self.batch_bytes = _BATCH_BYTES
         self.forget()
 
@@ -69,10 +67,32 @@ class Target:
 
     def forget(self) -> None:
         """Begin afresh: what waits is written by the parent process."""
-        self.waiting: deque[Item] = deque()
+        self.waiting: deque[Item | None] = deque()  # None: that line was dropped
         self.taken: deque[Item] = deque()
-        self.accepted = self.settled = self.unreported = 0
-        self.retry_at = 0.0
+        self.settled = self._skipped = 0
+        self.unreported: Counter[int] = Counter()
+        self.retry_at = self.report_at = 0.0
+
+    def goal(self) -> int:
+        """Return what `settled` will be when everything of this moment is settled."""
+        return self.settled + self._skipped + len(self.taken) + len(self.waiting)
+
+    def settle(self, number: int) -> None:
+        """Count lines that are out of `taken`, and those dropped behind them once it is empty."""
+        self.settled += number
+        if not self.taken:
+            self.settled += self._skipped
+            self._skipped = 0
+
+    def skip(self, number: int) -> None:
+        """Count lines that are out of `waiting` and will not be taken."""
+        self._skipped += number
+        self.settle(0)
+
+    def give_up(self) -> list[Item]:
+        """Empty `taken`, which the destination refuses for good, and return what was there."""
+        lost, self.taken = list(self.taken), deque()
+        return lost
 
     def accept(self, record: logging.LogRecord) -> logging.LogRecord | None:
         """Return the record to write, or None: the handler's own level or filters refuse it."""
@@ -101,11 +121,9 @@ class Target:
 
     def engage(self) -> None:
         """Make the handler ours, until `release`."""
-        self.engaged = True
 
     def release(self) -> None:
         """Give the handler back as it was."""
-        self.engaged = False
 
 
 class DescriptorTarget(Target):
@@ -131,20 +149,37 @@ class DescriptorTarget(Target):
         self._fd = os.dup(descriptor)
         self._close = weakref.finalize(self, os.close, self._fd)
         self._close.atexit = False  # there may be lines after this
-        is_pipe = stat.S_ISFIFO(os.fstat(self._fd).st_mode)
-        self.batch_bytes = _PIPE_BATCH_BYTES if is_pipe else _BATCH_BYTES
+        mode = os.fstat(self._fd).st_mode
+        self.batch_bytes = _PIPE_BATCH_BYTES if stat.S_ISFIFO(mode) else _BATCH_BYTES
+        self._is_file = stat.S_ISREG(mode)
+        self._is_new = True
 
     def _follow(self) -> None:
         """Open what the handler has opened since: setStream(), or a reopened log file."""
-        descriptor = _descriptor(self.handler) if self.handler.stream is not None else None
+        path = getattr(self.handler, "baseFilename", None)
+        if self.handler.stream is not None:
+            descriptor = _descriptor(self.handler)
+        elif path is not None and not self.retired and not _is_same_file(path, self._fd):
+            # Closed, as one does after a rename: a FileHandler would open its path again by itself.
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        else:
+            return
         if descriptor is not None:
             self._close()
             self._open(descriptor)
+            if self.handler.stream is None:
+                os.close(descriptor)
 
     def forget(self) -> None:
         """Begin afresh: what waits, and the rest of a line half written, is the parent's."""
         super().forget()
-        self._begun = 0  # bytes written of the first line in `taken`
+        self._begun = 0  # bytes written of the first line in `taken`; -1: a newline is due first
+        self._is_new = True  # nobody has looked yet how the file ends
+
+    def give_up(self) -> list[Item]:
+        """Empty `taken`, and end the line that was half written before the next."""
+        self._begun = -1 if self._begun else 0
+        return super().give_up()
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return the line as UTF-8, its newline included."""
@@ -153,18 +188,37 @@ class DescriptorTarget(Target):
 
     def write(self, ledger: Ledger) -> None:
         """Write all lines in one call, if the system takes them; else go on where it stopped."""
-        if self.handler.stream is not self._stream:
+        if self.handler.stream is not self._stream or self._stream is None:
             self._follow()
-        data = memoryview(b"".join([item.payload for item in self.taken]))[self._begun :]
+        if self._is_new:
+            self._is_new = False
+            if self._is_file and not self._begun and is_torn(f"/proc/self/fd/{self._fd}"):
+                self._begun = -1
+        data = memoryview(b"".join([item[0] for item in self.taken]))
+        data = memoryview(b"\n" + data) if self._begun < 0 else data[self._begun :]
         while data:
-            size = os.write(self._fd, data)
+            size = self._send(data)
             data = data[size:]
             self._begun += size
             done = []
-            while self.taken and self._begun >= self.taken[0].size:
-                done.append(self.taken.popleft())
-                self._begun -= done[-1].size
+            if data:
+                while self.taken and self._begun >= self.taken[0][1]:
+                    done.append(self.taken.popleft())
+                    self._begun -= done[-1][1]
+            else:  # the common case: all of them
+                done.extend(self.taken)
+                self.taken.clear()
+                self._begun = 0
             ledger.count_written(self, done)
+
+    def _send(self, data: memoryview) -> int:
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:  # somebody has made the pipe non-blocking
+            poll = select.poll()
+            poll.register(self._fd, select.POLLOUT)
+            poll.poll(_POLL_MS)
+            return os.write(self._fd, data)
 
 
 class LineTarget(Target):
@@ -192,27 +246,45 @@ class LineTarget(Target):
         line = self.formatter().format(record)
         return line, len(line)
 
+    def forget(self) -> None:
+        """Begin afresh; see the base class."""
+        super().forget()
+        self._is_new = True
+
     def write(self, ledger: Ledger) -> None:
         """Let the handler emit line after line; one that fails costs that line."""
-        while self.taken:
-            item = self.taken.popleft()
-            self._failure = None
-            ledger.nested = item.nested
-            try:
-                with self.handler.lock or threading.RLock():
-                    self._emit(item)
-            except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
-                self._failure = error
-            finally:
-                ledger.nested = False
-            if self._failure is None:
-                ledger.count_written(self, [item])
-            else:
-                ledger.note_error(self._failure)
-                ledger.count_dropped(self, [item])
+        if self._is_new:
+            self._is_new = False
+            _repair(getattr(self.handler, "baseFilename", None))
+        # What a handler logs while it emits is known by its thread.
+        before, ledger.emitter = ledger.emitter, threading.get_ident()
+        try:
+            while self.taken:
+                self._write_one(self.taken[0], ledger)
+        finally:
+            ledger.emitter = before
+
+    def _write_one(self, item: Item, ledger: Ledger) -> None:
+        self._failure = None
+        ledger.nested = item[3]
+        try:
+            with self.handler.lock or threading.RLock():
+                self._emit(item)
+        except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
+            self._failure = error
+        finally:
+            ledger.nested = False
+        if not self.taken or self.taken[0] is not item:
+            return  # removed meanwhile, and counted as dropped
+        self.taken.popleft()
+        if self._failure is None:
+            ledger.count_written(self, [item])
+        else:
+            ledger.note_error(self._failure)
+            ledger.count_dropped(self, [item])
 
     def _emit(self, item: Item) -> None:
-        self.handler.emit(logging.makeLogRecord({"msg": item.payload, "levelno": item.level}))
+        self.handler.emit(logging.makeLogRecord({"msg": item[0], "levelno": item[2]}))
 
     def finish(self) -> None:
         """Flush and close the handler, as `logging.shutdown` would have."""
@@ -224,14 +296,12 @@ class LineTarget(Target):
 
     def engage(self) -> None:
         """Have the handler write finished lines and tell us its errors."""
-        super().engage()
         self._reference = _leave_shutdown_list(self.handler)
         vars(self.handler)["format"] = _finished_line
         vars(self.handler)["handleError"] = self._note_failure
 
     def release(self) -> None:
         """Give the handler its own methods back, and its place in the list."""
-        super().release()
         for name in ("format", "handleError"):
             vars(self.handler).pop(name, None)
         _enter_shutdown_list(self._reference)
@@ -263,7 +333,7 @@ class RecordTarget(LineTarget):
         return (frozen, contextvars.copy_context()), 1024 + len(frozen.message)
 
     def _emit(self, item: Item) -> None:
-        record, context = item.payload
+        record, context = item[0]
         context.run(self.handler.emit, record)
 
 
@@ -303,6 +373,39 @@ def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
     except Exception:  # noqa: BLE001 - a stand-in for a stream raises anything
         return None
     return descriptor if isinstance(descriptor, int) else None
+
+
+def is_torn(path: str) -> bool:
+    """Say whether the file ends in the middle of a line, as a killed process leaves it."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            if not size:
+                return False
+            file.seek(size - 1)
+            if file.read(1) == b"\n":
+                return False
+            time.sleep(0.01)  # or somebody is just writing it
+            return file.seek(0, os.SEEK_END) == size
+    except OSError:  # not ours to read
+        return False
+
+
+def _repair(path: str | None) -> None:
+    """End the torn line that the file ends with, if it does."""
+    if path is not None and os.path.isfile(path) and is_torn(path):
+        try:
+            with open(path, "ab", buffering=0) as file:
+                file.write(b"\n")
+        except OSError:
+            return  # then no line of ours can be written either, and that is said
+
+
+def _is_same_file(path: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -786,7 +786,8 @@ class QueueHandler(logging.handlers.QueueHandler):
                 synchronous=synchronous,
             )
         super().__init__(listener)  # type: ignore[arg-type]  # as above
-        self.addFilter(ContextFilter())
+        self._context_filter = ContextFilter()
+        self.addFilter(self._context_filter)
         self.targets = [make_target(handler, self) for handler in handlers]
         for each in self.targets:
             listener.add(each)
@@ -801,7 +802,11 @@ class QueueHandler(logging.handlers.QueueHandler):
         lent = True
         try:
             lent = CONTEXT in record.__dict__
-            verdict: Any = self.filter(record)
+            filters = self.filters
+            if len(filters) == 1 and filters[0] is self._context_filter:
+                verdict: Any = self._context_filter.filter(record)  # as below, without the loop
+            else:
+                verdict = self.filter(record)
             if verdict:
                 self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
         except Exception:  # noqa: BLE001 - a user's filter; the caller has nothing to do with it

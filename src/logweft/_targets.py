@@ -62,8 +62,11 @@ class Target:
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of this moment, since it may be set at any time."""
-        front = self._front()
-        return self.handler.formatter or (front and front.formatter) or _default_formatter()
+        formatter = self.handler.formatter
+        if formatter is None:
+            front = self._front()
+            formatter = (front and front.formatter) or _default_formatter()
+        return formatter
 
     def forget(self) -> None:
         """Begin afresh: what waits is written by the parent process."""
@@ -96,9 +99,12 @@ class Target:
 
     def accept(self, record: logging.LogRecord) -> logging.LogRecord | None:
         """Return the record to write, or None: the handler's own level or filters refuse it."""
-        if self.handler.level and record.levelno < self.handler.level:
+        handler = self.handler
+        if handler.level and record.levelno < handler.level:
             return None
-        verdict: Any = self.handler.filter(record)
+        if not handler.filters:
+            return record
+        verdict: Any = handler.filter(record)
         if isinstance(verdict, logging.LogRecord):  # a filter's replacement, from 3.12 on
             return verdict
         return record if verdict else None

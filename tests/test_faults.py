@@ -1305,7 +1305,7 @@ def test_logrotate_by_rename_and_sighup(rounds: int, how: str, tmp_path: Path) -
             for number in range(rounds):
                 log.info("%d %d", thread, number)
                 if number % 50 == 0:
-                    time.sleep(0.001)
+                    time.sleep(0.01)
         threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
         for thread in threads:
             thread.start()

@@ -28,6 +28,7 @@ ONE = (
     "_record",
     "_targets",
     "_queue",
+    "_shortcut",
 )
 """Layer 1: each may import those before it."""
 

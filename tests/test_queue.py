@@ -642,6 +642,8 @@ def test_a_stream_with_a_file_and_a_write_of_its_own_is_written_by_its_write() -
         """
         from multiprocessing import Pipe
 
+        log = logging.getLogger()
+
         class Framed:  # Dramatiq's workers have one as standard error
             def fileno(self): return there.fileno()
             def write(self, text): there.send_bytes(text.encode())

@@ -237,7 +237,7 @@ class JsonFormatter(_PythonJsonFormatter):
             "stack_info": self._read_stack,
         }
 
-        self._renderer = self._make_renderer() if self._is_stock() else None
+        self.renderer = self._make_renderer() if self._is_stock() else None
 
     def _is_stock(self) -> bool:
         """Say whether the line is the default one, down to the methods that make it."""
@@ -274,8 +274,8 @@ class JsonFormatter(_PythonJsonFormatter):
             the field ``logweft_error``, redacted as any other.
         """
         try:
-            if self._renderer is not None:
-                line = self._renderer.line(record)
+            if self.renderer is not None:
+                line = self.renderer.line(record)
                 if line is not None:
                     return line
             return self.prefix + self._fit(self._read(record))

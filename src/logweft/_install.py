@@ -20,6 +20,7 @@ from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
 from ._record import findCaller, is_stdlib, make_record_of
 from ._redact import make_redactor, shown
+from ._shortcut import log_of
 from .integrations import activate, deactivate
 from .integrations._hop import Host, Parcel, set_host
 
@@ -312,6 +313,8 @@ class Installation:
         self._hook(logging.Logger, "makeRecord", make_record)
         if lean and is_stdlib(logging.Logger.findCaller):
             self._hook(logging.Logger, "findCaller", findCaller)
+            if is_stdlib(logging.Logger._log):
+                self._hook(logging.Logger, "_log", log_of(logging.Logger._log, make_record))
         if not self._options.sticky:
             return
         add_handler = logging.Logger.addHandler

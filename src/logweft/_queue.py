@@ -802,8 +802,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         lent = True
         try:
             lent = CONTEXT in record.__dict__
-            filters = self.filters
-            if len(filters) == 1 and filters[0] is self._context_filter:
+            if self.is_plain():
                 verdict: Any = self._context_filter.filter(record)  # as below, without the loop
             else:
                 verdict = self.filter(record)
@@ -816,6 +815,11 @@ class QueueHandler(logging.handlers.QueueHandler):
             if not lent:  # a handler behind us may write all there is, as OpenTelemetry does
                 record.__dict__.pop(CONTEXT, None)
         return verdict
+
+    def is_plain(self) -> bool:
+        """Say whether there are no filters but our own."""
+        filters = self.filters
+        return len(filters) == 1 and filters[0] is self._context_filter
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
         """

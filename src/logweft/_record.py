@@ -19,7 +19,7 @@ from ._logger import REFUSED, accept_extra
 _names: dict[str, tuple[str, str]] = {}
 _MAX_NAMES = 4_096
 
-_CONTAINERLESS = (str, int, float, bool, type(None))
+SCALARS = frozenset({str, int, float, bool, type(None)})
 """Arguments that are no mapping; the stdlib takes a single mapping for the named arguments."""
 
 _NEW_CALLER = sys.version_info >= (3, 11)
@@ -99,7 +99,7 @@ def _lean_record(
     if (
         logging.getLogRecordFactory() is not logging.LogRecord
         or type(args) is not tuple
-        or (len(args) == 1 and type(args[0]) not in _CONTAINERLESS)
+        or (len(args) == 1 and type(args[0]) not in SCALARS)
         or not (extra is None or (type(extra) is dict and REFUSED.isdisjoint(extra)))
     ):
         return None
@@ -194,15 +194,16 @@ def _is_faithful() -> bool:
 def is_stdlib(method: Any) -> bool:
     """Say whether *method* is the stdlib's own, and not another library's hook."""
     # By the exact type: a proxy such as wrapt's answers with the code of what it wraps.
-    return type(method) is FunctionType and method.__code__.co_filename == _HERE
+    return type(method) is FunctionType and method.__code__.co_filename == HERE
 
 
 def findCaller(
     self: logging.Logger, stack_info: bool = False, stacklevel: int = 1
 ) -> tuple[str, int, str, str | None]:
     """Return ``(file, line, function, stack)`` of the caller, as the stdlib's method does."""
-    frame = _caller(sys._getframe(), stacklevel) if _NEW_CALLER else _caller_310(stacklevel)
-    if frame is None:
+    try:
+        frame = caller(sys._getframe() if _NEW_CALLER else sys._getframe(1), stacklevel)
+    except AttributeError:
         return "(unknown file)", 0, "(unknown function)", None
     stack = None
     if stack_info:
@@ -214,33 +215,45 @@ def findCaller(
     return code.co_filename, frame.f_lineno, code.co_name, stack
 
 
-_HERE = logging._srcfile  # the stdlib's own test of "not the caller"
+HERE: str = str(logging._srcfile)  # the stdlib's own test of "not the caller"
 
 
-def _caller(frame: FrameType, stacklevel: int) -> FrameType:
-    """Source: CPython 3.11, `Logger.findCaller`; without `normcase`, which POSIX does not need."""
+def caller(frame: FrameType, stacklevel: int) -> FrameType:
+    """
+    Return the frame of who called the logger.
+
+    Args:
+        frame: that of ``_log``, or one behind it.
+        stacklevel: as in `logging.Logger.log`.
+
+    Raises:
+        AttributeError: there is none.
+
+    Source: `Logger.findCaller`; without `normcase`, which POSIX does not need.
+    """
+    if not _NEW_CALLER:
+        return _caller_310(frame, stacklevel)
     while stacklevel > 0:
         behind = frame.f_back
         if behind is None:
             break
         frame = behind
         file = frame.f_code.co_filename
-        if file != _HERE and not ("importlib" in file and "_bootstrap" in file):
+        if file != HERE and not ("importlib" in file and "_bootstrap" in file):
             stacklevel -= 1
     return frame
 
 
-def _caller_310(stacklevel: int) -> FrameType | None:
-    """Source: CPython 3.10, `Logger.findCaller`, which leaves out one frame more."""
-    frame: FrameType | None
-    try:
-        first = frame = sys._getframe(4)
-    except ValueError:
-        return None
+def _caller_310(frame: Any, stacklevel: int) -> FrameType:
+    """Go two frames behind ``_log``'s, then *stacklevel* - 1, then past logging's, as 3.10 does."""
+    if frame.f_back.f_code.co_name == "_log":
+        frame = frame.f_back
+    first = frame = frame.f_back.f_back
     while frame is not None and stacklevel > 1:
         frame = frame.f_back
         stacklevel -= 1
     frame = frame or first
-    while frame is not None and frame.f_code.co_filename == _HERE:
+    while frame.f_code.co_filename == HERE:
         frame = frame.f_back
-    return frame
+    found: FrameType = frame
+    return found

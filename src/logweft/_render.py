@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from json.encoder import encode_basestring
 from math import modf
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from . import _redact
 from ._access import access_fields, is_access_logger
@@ -36,9 +36,25 @@ _CORRELATION_ID = "correlation_id"
 
 _THREE = [f"{number:03d}" for number in range(1000)]
 
-Site = tuple[str, str, bool, bool]
-"""``(head, tail, hides, is_access)``: what stands before and behind the call's own fields; whether
-arguments are secret; whether it may be a server's access line."""
+
+class Site(NamedTuple):
+    """
+    What is constant at one call site.
+
+    Attributes:
+        head: the line from its level to its message.
+        tail: the line behind the call's own fields.
+        hides: some of its arguments are secret.
+        is_access: it may write a server's access lines.
+        keep: keeps alive what the site is found by.
+    """
+
+    head: str
+    tail: str
+    hides: bool
+    is_access: bool
+    keep: object
+
 
 # Terminals obey C1 controls, splitlines() splits at U+0085, U+2028 and U+2029, and bidirectional
 # controls reorder what a reader sees; all are legal in JSON and all can be written as escapes.
@@ -99,7 +115,7 @@ class Renderer:
     def _forget(self) -> None:
         """Begin afresh: what is kept may hold a value that has become a secret."""
         self._registered = _redact.registered
-        self._sites: dict[Any, Site] = {}
+        self.sites: dict[Any, Site] = {}
         self._keys: dict[str, tuple[int, str]] = {}
         self._owner = object()
         self._end = "".join(
@@ -108,99 +124,112 @@ class Renderer:
 
     def line(self, record: logging.LogRecord) -> str | None:
         """Return the line, without its newline; None: the record is not of the ordinary kind."""
+        d = record.__dict__
         try:
-            return self._line(record)
+            msg = d["msg"]
+            if (
+                type(record) is not logging.LogRecord
+                or type(d["args"]) is not tuple
+                or d["exc_info"]
+                or d["exc_text"]
+                or d["stack_info"]
+                or len(d) > MAX_ITEMS
+            ):
+                return None
+            template = msg if d["args"] else None
+            key = d["name"], d["levelname"], d["pathname"], d["lineno"], d["funcName"], template
+            members = islice(d.items(), _BEFORE_LAST, None)
+            if next(members)[0] != _LAST:
+                return None
+            context = d.get(CONTEXT, NOTHING)
+            site = self.sites.get(key) or self.site(key, key)
+            return self.render(site, d["created"], msg, d["args"], context, members, record)
         except Exception:  # noqa: BLE001 - whatever it is, the formatter knows what to do
             return None
 
-    def _line(self, record: logging.LogRecord) -> str | None:
-        d = record.__dict__
-        msg, args = d["msg"], d["args"]
-        if (
-            type(record) is not logging.LogRecord
-            or type(msg) is not str
-            or type(args) is not tuple
-            or d["exc_info"]
-            or d["exc_text"]
-            or d["stack_info"]
-            or len(d) > MAX_ITEMS
-        ):
+    def render(
+        self,
+        site: Site,
+        created: float,
+        msg: Any,
+        args: tuple[Any, ...],
+        context: Context,
+        members: Iterable[tuple[Any, Any]],
+        record: logging.LogRecord | None,
+    ) -> str | None:
+        """
+        Return the line of one call; None: it is not of the ordinary kind.
+
+        Args:
+            site: what `site` returned.
+            created: when (seconds since 1970).
+            msg: the message, a template where there are *args*.
+            args: its positional arguments.
+            context: the Context of the call.
+            members: the call's own fields, ``(name, value)``.
+            record: the record, whose own attributes are among *members*; None: there is none.
+
+        Raises:
+            Exception: as above, None.
+        """
+        if type(msg) is not str or type(context) is not Context:
             return None
-        key = (
-            d["name"],
-            d["levelname"],
-            d["pathname"],
-            d["lineno"],
-            d["funcName"],
-            msg if args else None,
-        )
         if _redact.registered is not self._registered:
             self._forget()
-        site = self._sites.get(key) or self._site(*key)
-        head, tail, hides, is_access = site
+            return None
+        head, tail, hides, is_access, _ = site
         if args:
             if hides:
                 msg, args = cast(Redactor, self._redactor).arguments(msg, args)
-            message = msg % args
-        else:
-            message = msg
-        record.message = message
-
-        created = d["created"]
+            msg = msg % args
         fraction, second = modf(created)
         micro = round(fraction * 1e6)
         known, clock = self._second
         if second != known or not 0 <= micro < 1_000_000:
             clock = self._clock(second, micro)
-        context = d.get(CONTEXT, NOTHING)
         if context is NOTHING:
-            about, names = "", context.fields
-        elif type(context) is Context:
-            about, names = self._about(context)
+            fields, names = "", context.fields
         else:
-            return None
-        parts = [
-            clock,
-            _THREE[micro // 1000],
-            _THREE[micro % 1000],
-            head,
-            encode_basestring(self._clean(message)),
-            about,
-        ]
-        keys = self._keys
-        members = islice(d.items(), _BEFORE_LAST, None)
-        if next(members)[0] != _LAST:
-            return None
+            fields, names = self._about(context)
+        keys, clean = self._keys, self._clean
         for name, value in members:
             verdict, fragment = keys.get(name) or self._key(name)
             if verdict == _SKIPPED:
-                if name == _CORRELATION_ID and value is not context.correlation_id:
+                if record is None or (
+                    name == _CORRELATION_ID and value is not context.correlation_id
+                ):
                     return None
                 continue
-            if name in names:
+            if names and name in names:
                 return None
             cls = type(value)
             if verdict == _NAMED:
-                parts.append(self._member(name, value))
+                fields += self._member(name, value)
             elif cls is str:
-                parts += fragment, encode_basestring(self._clean(value))
+                fields += fragment + encode_basestring(clean(value))
             elif cls is bool:
-                parts += fragment, "true" if value else "false"
+                fields += fragment + ("true" if value else "false")
             elif cls is int and -_MAX_NUMBER < value < _MAX_NUMBER:
-                parts += fragment, int.__repr__(value)
+                fields += f"{fragment}{value}"
             elif value is None:
-                parts += fragment, "null"
+                fields += fragment + "null"
             elif cls is float and value - value == 0.0:
-                parts += fragment, float.__repr__(value)
+                fields += fragment + repr(value)
             else:
-                parts.append(self._member(name, value))
-        if is_access:
-            for name, value in (access_fields(record) or {}).items():
-                if name in d or name in names:
-                    return None
-                parts.append(self._field(name, value))
-        parts.append(tail)
-        line = "".join(parts)
+                fields += self._member(name, value)
+        if record is None:
+            if is_access:
+                return None
+        else:
+            record.message = msg
+            if is_access:
+                for name, value in (access_fields(record) or {}).items():
+                    if name in record.__dict__ or name in names:
+                        return None
+                    fields += self._field(name, value)
+        message = encode_basestring(clean(msg))
+        milli, rest = _THREE[micro // 1000], _THREE[micro % 1000]
+        line = f"{clock}{milli}{rest}{head}{message}{fields}{tail}"
         size = len(line)
         if "\x7f" in line or not line.isascii():
             line = escape(line)
@@ -218,32 +247,41 @@ class Renderer:
         self._second = (int(second), clock)
         return clock
 
-    def _site(
-        self, name: Any, level: Any, file: Any, line: Any, function: Any, template: Any
-    ) -> Site:
-        """Return what is constant at one call site."""
+    def site(self, key: Any, told: tuple[Any, ...], keep: object = None) -> Site:
+        """
+        Return what is constant at one call site, and keep it under *key*.
+
+        Args:
+            key: by what it is found again.
+            told: ``(logger, level, file, line, function, template)``; the last None: no arguments.
+            keep: what must not be freed while *key* is in use.
+
+        Raises:
+            Declined: it is not of the ordinary kind.
+        """
+        name, level, file, line, function, template = told
         if not (
             type(name) is type(level) is type(file) is str
             and type(line) is int
             and 0 <= line < _MAX_NUMBER
             and type(function) in (str, type(None))
+            and type(template) in (str, type(None))
         ):
             raise Declined
         head = f'Z","level":{self._text(level)},"logger":{self._text(name)},"message":'
         tail, hides = "", False
         if template is not None:
-            told = template
             if self._redactor is not None:
                 hides = self._redactor.arguments(template, _Everything())[0] is not template
-            tail = f',"template":{self._text(told)}'
+            tail = f',"template":{self._text(template)}'
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
             tail += f',"function":{self._text(function)}'
-        site = head, f"{tail}{self._end}}}", hides, is_access_logger(name)
-        if len(self._sites) >= _MAX_SITES:
-            self._sites.clear()
+        site = Site(head, f"{tail}{self._end}}}", hides, is_access_logger(name), keep)
+        if len(self.sites) >= _MAX_SITES:
+            self.sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:
-            self._sites[name, level, file, line, function, template] = site
+            self.sites[key] = site
         return site
 
     def _text(self, text: str) -> str:

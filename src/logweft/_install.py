@@ -306,15 +306,15 @@ class Installation:
 
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
-        lean = self._options.fast
-        make_record = make_record_of(
-            logging.Logger.makeRecord, lean=lean, is_active=lambda: self._active
-        )
-        self._hook(logging.Logger, "makeRecord", make_record)
-        if lean and is_stdlib(logging.Logger.findCaller):
-            self._hook(logging.Logger, "findCaller", findCaller)
-            if is_stdlib(logging.Logger._log):
-                self._hook(logging.Logger, "_log", log_of(logging.Logger._log, make_record))
+        Logger = logging.Logger
+        theirs = (Logger.makeRecord, Logger.findCaller, Logger._log)
+        # Where another library has a hook, it gets what it expects: the whole way of a record.
+        fast = self._options.fast and all(map(is_stdlib, theirs))
+        make_record = make_record_of(theirs[0], lean=fast, is_active=lambda: self._active)
+        self._hook(Logger, "makeRecord", make_record)
+        if fast:
+            self._hook(Logger, "findCaller", findCaller)
+            self._hook(Logger, "_log", log_of(theirs[2], make_record))
         if not self._options.sticky:
             return
         add_handler = logging.Logger.addHandler

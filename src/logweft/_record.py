@@ -42,7 +42,7 @@ def make_record_of(
             mapping as the only argument, no clash of names, no other hook.
         is_active: says whether we are installed still; another's hook may keep ours.
     """
-    lean = lean and is_stdlib(make_record) and _is_faithful()
+    lean = lean and _is_faithful()
 
     def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         if lean and len(args) >= 9 and not kwargs:

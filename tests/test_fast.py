@@ -1,0 +1,375 @@
+"""The fast ways: they write what the plain way writes, and stand down where others have a say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import logweft
+from logweft._filter import CONTEXT
+from logweft._record import make_record_of
+from programs import run
+
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        [
+            "password=hunter2",
+            "Bearer abcdef1234567890",
+            "ada@example.com",
+            "plain words",
+            "\x7f\x85\u2028",
+            "4111 1111 1111 1111",
+            "%s",
+            "\ud800",
+            "",
+        ]
+    ),
+)
+SCALARS = st.one_of(
+    TEXTS,
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.just(4111111111111111),
+    st.sampled_from([1e16, 1e-7, -0.0, 2**63, 10**13]),
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
+)
+NAMES = st.one_of(
+    st.sampled_from(
+        ["user_id", "password", "tokens", "level", "timestamp", "service", "a.b", "a b", "error"]
+    ),
+    st.text(min_size=1, max_size=8),
+)
+
+
+def record_of(msg: Any, args: Any, extra: dict[str, Any]) -> logging.LogRecord:
+    record = logging.LogRecord("shop", logging.INFO, "/app/shop.py", 7, msg, args, None, "pay")
+    for name, value in extra.items():
+        if name not in vars(record) and name not in ("message", "asctime"):
+            vars(record)[name] = value
+    return record
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    template=st.sampled_from(["paid %s by %s", "password=%s for %s", "%s%s", "a%sb%s"]),
+    args=st.tuples(SCALARS, SCALARS),
+    message=TEXTS,
+    extra=st.dictionaries(NAMES, VALUES, max_size=4),
+    bound=st.dictionaries(NAMES, VALUES, max_size=2),
+    redact=st.booleans(),
+)
+def test_the_quick_line_is_the_plain_one(
+    template: str,
+    args: tuple[Any, Any],
+    message: str,
+    extra: dict[str, Any],
+    bound: dict[str, Any],
+    redact: bool,
+) -> None:
+    """Whatever is logged, a formatter with its quick way writes the bytes of one without it."""
+    quick = logweft.JsonFormatter(service="shop", redact=redact)
+    plain = logweft.JsonFormatter(service="shop", redact=redact)
+    plain.renderer = None
+    assert quick.renderer is not None
+    with logweft.adopt("order-1"), logweft.bind(**bound):
+        for msg, given_args in ((template, args), (message, ())):
+            record = record_of(msg, given_args, extra)
+            vars(record)[CONTEXT] = logweft.current()
+            for _ in range(2):  # the second time from what is kept
+                assert quick.format(record) == plain.format(record)
+
+
+ORDINARY: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+    ("User %s logged in from %s", (1, "192.168.1.1"), {"user_id": 12345, "success": True}),
+    ("no arguments", (), {}),
+    ("ünïcode %s", ("é",), {"path": "/a/b", "ratio": 0.5, "none": None}),
+    ("password=%s", ("hunter2",), {"password": "hunter2", "nested": {"a": [1]}}),
+    ("HTTP Request: GET https://example.com/a?b=1", (), {"status": 200}),
+]
+
+
+@pytest.mark.parametrize(("msg", "args", "extra"), ORDINARY)
+def test_ordinary_records_take_the_quick_way(
+    msg: str, args: tuple[Any, ...], extra: dict[str, Any]
+) -> None:
+    """The records that programs write every day are not declined."""
+    formatter = logweft.JsonFormatter()
+    assert formatter.renderer is not None
+    assert formatter.renderer.line(record_of(msg, args, extra)) is not None
+
+
+def test_a_secret_registered_later_leaves_no_line() -> None:
+    """What is kept of a call site, a name or a Context is thrown away with each new secret."""
+    formatter = logweft.JsonFormatter(service="registered-later-1")
+    record = record_of("registered-later-1 %s", ("x",), {"registered-later-1": 1})
+    with logweft.adopt("registered-later-1"):
+        vars(record)[CONTEXT] = logweft.current()
+        assert formatter.format(record).count("registered-later-1") == 5
+        logweft.register_secret("registered-later-1")
+        assert "registered-later-1" not in formatter.format(record)
+
+
+@pytest.mark.parametrize("options", [{"rename_fields": {"level": "severity"}}, {"datefmt": "%Y"}])
+def test_a_line_of_another_form_takes_the_plain_way(options: dict[str, Any]) -> None:
+    """A formatter with python-json-logger's options has no quick way."""
+    assert logweft.JsonFormatter(**options).renderer is None
+
+
+# Records
+
+
+@pytest.mark.parametrize("extra", [None, {}, {"user_id": 7}])
+@pytest.mark.parametrize("args", [(), (1, 2), ("x",)])
+def test_a_lean_record_is_the_stdlibs(args: tuple[Any, ...], extra: dict[str, Any] | None) -> None:
+    """A lean record has the attributes of the stdlib's, in their order, but for the moment."""
+    log = logging.getLogger("shop")
+    lean = make_record_of(logging.Logger.makeRecord, lean=True, is_active=lambda: True)
+    call = ("shop", 20, "/app/shop.py", 7, "paid", args, None, "pay", extra, None)
+    ours, theirs = vars(lean(log, *call)), vars(log.makeRecord(*call))
+
+    assert list(ours) == list(theirs)
+    assert {name: type(value) for name, value in ours.items()} == {
+        name: type(value) for name, value in theirs.items()
+    }
+    for name in ("created", "msecs", "relativeCreated"):
+        del ours[name], theirs[name]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("flag", ["logThreads", "logMultiprocessing", "logProcesses"])
+def test_a_lean_record_obeys_loggings_flags(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``logging.logThreads = False`` and the like mean what they mean."""
+    monkeypatch.setattr(logging, flag, False)
+    log = logging.getLogger("shop")
+    lean = make_record_of(logging.Logger.makeRecord, lean=True, is_active=lambda: True)
+    call = ("shop", 20, "/app/shop.py", 7, "paid", (), None)
+    names = ("thread", "threadName", "processName", "process")
+    ours = lean(log, *call, None, None, None)
+
+    assert [getattr(ours, name) for name in names] == [
+        getattr(log.makeRecord(*call), name) for name in names
+    ]
+
+
+@contextlib.contextmanager
+def written(path: Path, **options: Any) -> Iterator[None]:
+    """Install with a file as the only target; pytest's own handlers would want records."""
+    logging.root.handlers.clear()
+    with path.open("w") as stream, logweft.install(level="INFO", stream=stream, **options):
+        yield
+
+
+# Callers
+
+
+def outer(log: logging.Logger, **options: Any) -> None:
+    inner(log, **options)  # outer's line
+
+
+def inner(log: logging.Logger, **options: Any) -> None:
+    log.info("x", **options)  # inner's line
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(("stacklevel", "function"), [(1, "inner"), (2, "outer")])
+def test_the_caller_is_exact(fast: bool, stacklevel: int, function: str, tmp_path: Path) -> None:
+    """File, line and function are those of the caller, also by stacklevel, by either way."""
+    with (
+        (tmp_path / "log").open("w") as stream,
+        logweft.install(level="INFO", stream=stream, fast=fast),
+    ):
+        outer(logging.getLogger("shop"), stacklevel=stacklevel)
+    line = json.loads((tmp_path / "log").read_text())
+
+    assert line["function"] == function
+    assert line["file"] == __file__
+    source = Path(__file__).read_text().splitlines()[line["line"] - 1]
+    assert source.endswith(f"# {function}'s line")
+
+
+def test_the_stack_is_the_callers(tmp_path: Path) -> None:
+    """stack_info=True ends at the log call, by the fast way too."""
+    told = []
+    for fast in (True, False):
+        path = tmp_path / f"log-{fast}"
+        with written(path, fast=fast):
+            inner(logging.getLogger("shop"), stack_info=True)
+        told.append(json.loads(path.read_text())["stack"].splitlines()[-1].strip())
+
+    assert told == ['log.info("x", **options)  # inner\'s line'] * 2
+
+
+def test_fields_by_a_field_logger_have_their_caller(tmp_path: Path) -> None:
+    """get_logger().info() tells the line it stands in."""
+    with written(tmp_path / "log"):
+        logweft.get_logger("shop").info("x", user_id=7)
+    line = json.loads((tmp_path / "log").read_text())
+
+    assert (line["function"], line["user_id"]) == (
+        "test_fields_by_a_field_logger_have_their_caller",
+        7,
+    )
+
+
+# Others
+
+SPY = """
+import json, logging, sys, logweft
+seen = []
+log = logging.getLogger("shop")
+class Spy(logging.Handler):
+    def emit(self, record):
+        seen.append(record.getMessage())
+class Sub(logging.Logger):
+    def makeRecord(self, *args, **kwargs):
+        record = super().makeRecord(*args, **kwargs)
+        seen.append(record.getMessage())
+        return record
+def wrapped(owner, name):
+    before = getattr(owner, name)
+    def spy(self, *args, **kwargs):
+        seen.append("called")
+        return before(self, *args, **kwargs)
+    setattr(owner, name, spy)
+def factory(*args, **kwargs):
+    record = logging.LogRecord(*args, **kwargs)
+    seen.append(record.getMessage())
+    return record
+def a_filter(record):
+    seen.append(record.getMessage())
+    return True
+"""
+
+SAYS = {
+    "a second handler on root": "logging.root.addHandler(Spy())",
+    "a second handler on the logger": "log.addHandler(Spy())",
+    "a filter of the logger": "log.addFilter(a_filter)",
+    "a filter of the handler": "logging.root.handlers[0].addFilter(a_filter)",
+    "a record factory": "logging.setLogRecordFactory(factory)",
+    "a hook on makeRecord": "wrapped(logging.Logger, 'makeRecord')",
+    "a hook on handle": "wrapped(logging.Logger, 'handle')",
+    "a hook on callHandlers": "wrapped(logging.Logger, 'callHandlers')",
+    "a hook on findCaller": "wrapped(logging.Logger, 'findCaller')",
+    "a subclass": "logging.setLoggerClass(Sub); log = logging.getLogger('shop.sub')",
+}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("who", SAYS)
+def test_whoever_wants_a_record_gets_one(who: str, when: str) -> None:
+    """A handler, filter, factory, hook or subclass sees each call, set up before us or after."""
+    setup = SAYS[who]
+    root = "logging.root.addHandler(logging.StreamHandler())\n" if when == "before" else ""
+    steps = [setup, "logweft.install(level='INFO')"]
+    if when == "after":
+        steps.reverse()
+    program = SPY + root + "\n".join(steps) + "\nlog.info('x')\nprint(len(seen))\n"
+
+    done = run(program)
+
+    assert done.code == 0, done.err
+    assert int(done.out) >= 1
+    assert [line["message"] for line in done.lines] == ["x"]
+
+
+def test_a_foreign_handlers_walk_finds_the_caller() -> None:
+    """A handler that walks up the frames of logging's file arrives at the log call."""
+    done = run(
+        """
+        import logging, sys, logweft
+        class Walks(logging.Handler):
+            def emit(self, record):
+                frame, depth = sys._getframe(1), 0
+                while frame.f_code.co_filename == logging.__file__:
+                    frame = frame.f_back
+                print(frame.f_code.co_name)
+        logging.root.addHandler(Walks())
+        logweft.install(level="INFO")
+        def caller():
+            logging.getLogger("shop").info("x")
+        caller()
+        """
+    )
+
+    assert done.out.strip() == "caller", done.err
+
+
+def test_level_names_changed_later_are_told(tmp_path: Path) -> None:
+    """logging.addLevelName() renames a level in the lines that follow."""
+    before = logging.getLevelName(25)
+    try:
+        with written(tmp_path / "log"):
+            for name in ("NOTICE", "HINT"):
+                logging.addLevelName(25, name)
+                logging.getLogger("shop").log(25, "x")
+    finally:
+        logging.addLevelName(25, before)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    assert [line["level"] for line in lines] == ["NOTICE", "HINT"]
+
+
+def test_fast_and_plain_write_the_same(tmp_path: Path) -> None:
+    """install(fast=False) writes the lines of install(), but for the moment."""
+    told = []
+    for fast in (True, False):
+        path = tmp_path / f"log-{fast}"
+        with written(path, fast=fast):
+            log = logging.getLogger("shop")
+            with logweft.adopt("order-1"), logweft.bind(tenant="acme"):
+                for msg, args, extra in ORDINARY:
+                    log.info(msg, *args, extra=extra)
+                log.warning({"order": 7})
+                log.info("%(a)s", {"a": 1})
+                log.info("%d", "x")
+                log.info("x", extra={"name": 1, "correlation_id": "mine"})
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        told.append([{**line, "timestamp": "", "trace_id": "", "span_id": ""} for line in lines])
+
+    assert told[0] == told[1]
+    assert len(told[0]) == len(ORDINARY) + 4
+
+
+def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
+    """Eight threads at once, each with its own ID and fields: every line has its own."""
+    with written(tmp_path / "log"):
+        log = logging.getLogger("shop")
+
+        def work(number: int) -> None:
+            with logweft.adopt(f"order-{number}"), logweft.bind(number=number):
+                for each in range(200):
+                    log.info("%s of %s", each, number, extra={"again": number})
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    assert len(lines) == 1600
+    for line in lines:
+        number = line["number"]
+        assert line["correlation_id"] == f"order-{number}"
+        assert line["again"] == number
+        assert line["message"].endswith(f"of {number}")

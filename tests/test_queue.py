@@ -817,6 +817,25 @@ def test_one_report_tells_all_drops_by_level(policy: str) -> None:
     assert len(kept(seen["lines"])) + number == 300
 
 
+def test_drops_are_told_before_a_long_queue_is_written() -> None:
+    """When a target moves again, but slowly, the drops are told before the queue is empty."""
+    program = (
+        STUCK
+        + """
+installation = logweft.install(queue=2000)
+for number in range(3000):
+    log.info("line %d", number)
+data = bytearray()
+while b"queue full" not in data:
+    data += os.read(reader, 4096)
+    time.sleep(0.02)
+assert installation.stats().depth > 100, "told at the end"
+os._exit(0)
+"""
+    )
+    succeed(program)
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_flush_waits_for_what_was_there_and_not_for_what_was_dropped(policy: str) -> None:
     """Lines dropped after a flush began neither end it early nor keep it waiting."""

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import textwrap
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -952,10 +953,15 @@ def test_a_log_call_does_not_block_an_event_loop(tmp_path: Path) -> None:
     assert [line["message"] for line in lines] == [f"line {number}" for number in range(500)]
 
 
-def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
+def test_a_blocking_call_on_an_event_loop_would_be_seen() -> None:
     """flush(), which does wait, is caught on a running loop: the watch is awake."""
-    target = logging.FileHandler(tmp_path / "app.log")
-    handler = logweft.QueueHandler(target)
+    gate = threading.Event()
+
+    class Gate(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gate.wait(20)
+
+    handler = logweft.QueueHandler(Gate())
     logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
     logger.addHandler(handler)
 
@@ -965,6 +971,6 @@ def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
 
     with pytest.raises(BlockingError):
         asyncio.run(main())
+    gate.set()
     assert handler.flush(20)
     handler.detach()
-    target.close()

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import textwrap
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -817,6 +818,25 @@ def test_one_report_tells_all_drops_by_level(policy: str) -> None:
     assert len(kept(seen["lines"])) + number == 300
 
 
+def test_drops_are_told_before_a_long_queue_is_written() -> None:
+    """When a target moves again, but slowly, the drops are told before the queue is empty."""
+    program = (
+        STUCK
+        + """
+installation = logweft.install(queue=2000)
+for number in range(3000):
+    log.info("line %d", number)
+data = bytearray()
+while b"queue full" not in data:
+    data += os.read(reader, 4096)
+    time.sleep(0.02)
+assert installation.stats().depth > 100, "told at the end"
+os._exit(0)
+"""
+    )
+    succeed(program)
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_flush_waits_for_what_was_there_and_not_for_what_was_dropped(policy: str) -> None:
     """Lines dropped after a flush began neither end it early nor keep it waiting."""
@@ -933,10 +953,15 @@ def test_a_log_call_does_not_block_an_event_loop(tmp_path: Path) -> None:
     assert [line["message"] for line in lines] == [f"line {number}" for number in range(500)]
 
 
-def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
+def test_a_blocking_call_on_an_event_loop_would_be_seen() -> None:
     """flush(), which does wait, is caught on a running loop: the watch is awake."""
-    target = logging.FileHandler(tmp_path / "app.log")
-    handler = logweft.QueueHandler(target)
+    gate = threading.Event()
+
+    class Gate(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gate.wait(20)
+
+    handler = logweft.QueueHandler(Gate())
     logger = logging.Logger("app")  # noqa: LOG001 - of this test alone
     logger.addHandler(handler)
 
@@ -946,6 +971,6 @@ def test_a_blocking_call_on_an_event_loop_would_be_seen(tmp_path: Path) -> None:
 
     with pytest.raises(BlockingError):
         asyncio.run(main())
+    gate.set()
     assert handler.flush(20)
     handler.detach()
-    target.close()

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
 
-from ._filter import CONTEXT
+from ._filter import CONTEXT, accepted
 from ._formatter import JsonFormatter
 
 _BATCH_BYTES = 1024 * 1024
@@ -77,10 +77,7 @@ class Target:
         """Return the record to write, or None: the handler's own level or filters refuse it."""
         if self.handler.level and record.levelno < self.handler.level:
             return None
-        verdict: Any = self.handler.filter(record)
-        if isinstance(verdict, logging.LogRecord):  # a filter's replacement, from 3.12 on
-            return verdict
-        return record if verdict else None
+        return accepted(self.handler, record)
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return ``(payload, size)``, the size in bytes."""

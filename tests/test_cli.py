@@ -254,7 +254,13 @@ def plain():
     logging.basicConfig(format="%(message)s")
 
 def ours():
-    logweft.install(service="shop", stream=sys.stdout, redact={"hash_key": "no-such-key"})
+    wanted = ["threading", "multiprocessing"]
+    logweft.install(
+        service="shop",
+        stream=sys.stdout,
+        redact={"hash_key": "no-such-key"},
+        integrations=wanted,
+    )
 
 def filtered():
     class Vendor(logging.Formatter):
@@ -279,7 +285,8 @@ def test_doctor_shows_what_is_installed(tmp_path: Path) -> None:
     assert "no-such-key" not in done.out
     assert "StreamHandler of logger 'root'  <stdout>  ours (JsonFormatter)" in done.out
     assert ["threading", "on", "threading", "is", "imported"] in rows
-    assert ["starlette", "on", "once", "it", "is", "imported"] in rows
+    assert ["multiprocessing", "on", "once", "it", "is", "imported"] in rows
+    assert ["starlette", "off", "not", "selected"] in rows
     assert ["accepted", "0"] in rows
 
 

@@ -56,7 +56,7 @@ def test_no_secret_of_the_example_comes_out() -> None:
 
 
 def test_the_rules_of_the_redaction_example_hold() -> None:
-    """The example's own names, patterns, paths and types are obeyed, also by the other formatter."""
+    """The example's own names, patterns, paths and types are obeyed by both formatters."""
     lines = run_command([sys.executable, str(EXAMPLES / "redaction.py")]).lines
 
     by_message = {line["message"]: line for line in lines}

@@ -1,11 +1,13 @@
-"""`python -m logweft`: run and demo."""
+"""`python -m logweft`: run, demo, scan and doctor."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from programs import parse, run_command
+import pytest
+
+from programs import Finished, parse, run, run_command
 
 LOGWEFT = [sys.executable, "-m", "logweft"]
 
@@ -96,3 +98,260 @@ def test_the_demo_shows_the_main_job() -> None:
     assert [line.get("correlation_id") for line in lines] == ["order-1"] * 4 + [None] * 2
     assert "hunter2" not in done.out
     assert "s3cr3t" not in done.out
+
+
+# scan
+
+PASSWORD = "hunter2-k7"
+
+
+def scan(*arguments: str, cwd: Path | None = None, stdin: str | None = None) -> Finished:
+    return run_command([*LOGWEFT, "scan", *arguments], cwd=cwd, stdin=stdin)
+
+
+def test_scan_names_line_rule_and_field(tmp_path: Path) -> None:
+    """`scan` prints file, line, rule and field of each secret, never the secret, and exits 1."""
+    aws = "AKIA" + "IOSFODNN7EXAMPLE"
+    (tmp_path / "app.log").write_text(
+        f'{{"message":"ok","user":{{"password":"{PASSWORD}","tags":["a","key {aws}"]}}}}\n'
+        '{"message":"fine","max_tokens":512,"password":"[redacted]","token":null}\n'
+        "\n"
+        f"2026-01-01 INFO login token={PASSWORD} for ada@mail.example.com\n"
+        "2026-01-01 INFO token=[redacted]\n"
+        f'2026-01-01 INFO body {{"api_key": "{PASSWORD}"}}\n'
+        f'{{"headers":[["authorization","Bearer {PASSWORD}"]],"at {aws}":1}}\n'
+        "-----BEGIN RSA PRIVATE KEY-----\n"
+    )
+
+    done = scan("app.log", cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, "")
+    assert done.out.splitlines() == [
+        "app.log:1: name (user.password)",
+        "app.log:1: aws (user.tags[1])",
+        "app.log:4: name",
+        "app.log:4: email",
+        "app.log:6: name",
+        "app.log:7: name (headers[0][1])",
+        "app.log:7: aws (at [redacted])",
+        "app.log:8: private_key",
+    ]
+
+
+def test_scan_of_our_own_lines_finds_nothing(tmp_path: Path) -> None:
+    """What logweft has written has no secret left, whatever was logged."""
+    lines = run(
+        "import logging, logweft\n"
+        "logweft.install(redact={'rules': {'name': 'mask', 'email': 'hash'}})\n"
+        f"log = logging.getLogger('app')\n"
+        f"log.warning('password=%s to %s', '{PASSWORD}', 'ada@mail.example.com')\n"
+        f"log.warning('x', extra={{'api_key': '{PASSWORD}', 'n': [{{'token': '{PASSWORD}'}}]}})\n"
+    ).err
+    (tmp_path / "app.log").write_text(lines)
+
+    assert scan("app.log", cwd=tmp_path)[:2] == (0, "")
+
+
+def test_scan_reads_standard_input_and_several_files(tmp_path: Path) -> None:
+    """`-` is standard input; each finding names its own file; one without a secret is silent."""
+    (tmp_path / "good.log").write_text("fine\n")
+    (tmp_path / "bad.log").write_text(f"fine\npassword={PASSWORD}")
+
+    done = scan("good.log", "-", "bad.log", cwd=tmp_path, stdin=f"password={PASSWORD}\n")
+
+    assert (done.code, done.out) == (1, "-:1: name\nbad.log:2: name\n")
+
+
+def test_scan_goes_on_after_a_file_it_cannot_read(tmp_path: Path) -> None:
+    """A file that is not there, or a folder, gives exit code 2; the others are read."""
+    (tmp_path / "bad.log").write_text(f"password={PASSWORD}\n")
+
+    done = scan("no.log", ".", "bad.log", cwd=tmp_path)
+
+    assert (done.code, done.out) == (2, "bad.log:1: name\n")
+    assert done.err == ("logweft: no.log: No such file or directory\nlogweft: .: Is a directory\n")
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-32", "cp1252"]
+)
+def test_scan_reads_any_encoding(encoding: str, tmp_path: Path) -> None:
+    """A secret is found in a file of any encoding, with or without a byte order mark."""
+    text = f"größe café\npassword={PASSWORD}\n"
+    (tmp_path / "app.log").write_bytes(text.encode(encoding))
+
+    done = scan("app.log", cwd=tmp_path)
+
+    assert (done.code, done.out) == (1, "app.log:2: name\n")
+
+
+def test_scan_reads_what_is_no_text(tmp_path: Path) -> None:
+    """Bytes that are no text, broken or deep JSON and huge numbers are read to the end."""
+    (tmp_path / "app.log").write_bytes(
+        bytes(range(256)) + b"\n"
+        b'{"a": ' + b"[" * 5000 + b"\n" + b"[" * 5000 + b"]" * 5000 + b"\n"
+        b'{"n": ' + b"9" * 5000 + b"}\n" + f"password={PASSWORD}\n".encode()
+    )
+
+    done = scan("app.log", cwd=tmp_path)
+
+    # The first 256 bytes hold a line feed.
+    assert (done.code, done.out, done.err) == (1, "app.log:6: name\n", "")
+
+
+def test_scan_takes_constant_memory(tmp_path: Path) -> None:
+    """A file far above the memory allowed, its first half one line, is read to its end."""
+    words = b"one word and another " * 50_000
+    with open(tmp_path / "long.log", "wb") as file:
+        for _ in range(40):
+            file.write(words)
+        file.write(f" password={PASSWORD}\n".encode())
+        for _ in range(8):
+            file.write(words.replace(b" and", b"\n"))
+    program = (
+        "import resource, sys\n"
+        "from logweft.__main__ import main\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "code = main(['scan', 'long.log'])\n"
+        "print(code, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used) // 1024 < 32)\n"
+    )
+
+    done = run(program, cwd=tmp_path)
+
+    assert (done.out, done.err) == ("long.log:1: name\n1 True\n", "")
+
+
+def test_scan_finds_what_stands_across_a_cut(tmp_path: Path) -> None:
+    """A secret in a long line is found wherever it stands, once a line."""
+    piece = 1 << 20
+    for place in (piece - 5, piece - 20, 2 * piece - 12):
+        begin = " ".join(["word"] * (place // 5))
+        (tmp_path / "app.log").write_text(f"{begin:<{place}} password={PASSWORD} {begin}\nfine\n")
+        assert scan("app.log", cwd=tmp_path).out == "app.log:1: name\n"
+
+
+def test_scan_leaves_out_a_rule() -> None:
+    """`--without email` leaves e-mail addresses out; an unknown rule is wrong usage."""
+    text = "to ada@mail.example.com\n"
+
+    assert scan("-", stdin=text).code == 1
+    assert scan("-", "--without", "email", stdin=text)[:2] == (0, "")
+    assert scan("-", "--without", "nope", stdin=text).code == 2
+
+
+# doctor
+
+
+def doctor(*arguments: str, cwd: Path | None = None) -> Finished:
+    return run_command([*LOGWEFT, "doctor", *arguments], cwd=cwd)
+
+
+SETTINGS = """
+import logging, sys
+import logweft
+
+def plain():
+    logging.basicConfig(format="%(message)s")
+
+def ours():
+    wanted = ["threading", "multiprocessing"]
+    logweft.install(
+        service="shop",
+        stream=sys.stdout,
+        redact={"hash_key": "no-such-key"},
+        integrations=wanted,
+    )
+
+def filtered():
+    class Vendor(logging.Formatter):
+        pass
+    handler = logging.StreamHandler()
+    handler.setFormatter(Vendor())
+    handler.addFilter(logweft.RedactionFilter())
+    logging.root.addHandler(handler)
+"""
+
+
+def test_doctor_shows_what_is_installed(tmp_path: Path) -> None:
+    """`doctor` prints options without their secrets, handlers, integrations and the queue."""
+    (tmp_path / "settings.py").write_text(SETTINGS)
+
+    done = doctor("settings:ours", cwd=tmp_path)
+
+    rows = [line.split() for line in done.out.splitlines()]
+    assert (done.code, done.err) == (0, "")
+    assert ["service", "shop"] in rows
+    assert ["redact", "on,", "with", "hash_key"] in rows
+    assert "no-such-key" not in done.out
+    assert "StreamHandler of logger 'root'  <stdout>  ours (JsonFormatter)" in done.out
+    assert ["threading", "on", "threading", "is", "imported"] in rows
+    assert ["multiprocessing", "on", "once", "it", "is", "imported"] in rows
+    assert ["starlette", "off", "not", "selected"] in rows
+    assert ["accepted", "0"] in rows
+
+
+def test_doctor_installs_where_nothing_is_named() -> None:
+    """Without a program, `doctor` shows what plain `install()` gives."""
+    done = doctor()
+
+    assert done.code == 0
+    assert "StreamHandler of logger 'root'  <stderr>  ours (JsonFormatter), behind" in done.out
+
+
+def test_doctor_says_that_nothing_is_installed(tmp_path: Path) -> None:
+    """Where the program does not install, its own handlers are shown, and integrations are off."""
+    (tmp_path / "settings.py").write_text(SETTINGS)
+
+    done = doctor("settings:plain", cwd=tmp_path)
+
+    assert done.out.startswith("install() has not been called\n")
+    assert "StreamHandler of logger 'root'  <stderr>  its own (Formatter)" in done.out
+    assert "off  not installed" in done.out
+
+
+def test_the_canary_finds_a_leak(tmp_path: Path) -> None:
+    """`doctor --canary` names handler, way and category of each leak, and exits with 1."""
+    (tmp_path / "settings.py").write_text(SETTINGS)
+
+    done = doctor("--canary", "settings:plain", cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, "")
+    assert "[1] StreamHandler of logger 'root'\n" in done.out
+    assert "leak: StreamHandler of logger 'root': message: password, api key, secret" in done.out
+    row = next(line for line in done.out.splitlines() if line.startswith("cause "))
+    assert row.split()[2] == "leaks"
+
+
+@pytest.mark.parametrize("program", [[], ["settings:ours"], ["settings:filtered"]])
+def test_the_canary_passes(program: list[str], tmp_path: Path) -> None:
+    """With install(), plain or the program's, or a RedactionFilter, nothing leaks or is written."""
+    (tmp_path / "settings.py").write_text(SETTINGS)
+
+    done = doctor("--canary", *program, cwd=tmp_path)
+
+    assert (done.code, done.err) == (0, "")
+    rows = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[3:]]
+    assert ["third-party logger", "ok"] in rows
+    assert {row[1] for row in rows} == {"ok"}
+
+
+@pytest.mark.parametrize("program", ["no_such_module", "settings:no_such", "settings:plain.no"])
+def test_doctor_of_a_program_that_is_not_there(program: str, tmp_path: Path) -> None:
+    """A module or function that is not there gives exit code 2 and one line."""
+    (tmp_path / "settings.py").write_text(SETTINGS)
+
+    done = doctor(program, cwd=tmp_path)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"logweft: {program} is not there: ")
+    assert done.err.count("\n") == 1
+
+
+def test_doctor_shows_the_programs_own_error(tmp_path: Path) -> None:
+    """An import that fails inside the program is the program's own traceback."""
+    (tmp_path / "settings.py").write_text("import no_such_dependency\n")
+
+    done = doctor("settings", cwd=tmp_path)
+
+    assert done.code == 1
+    assert "No module named 'no_such_dependency'" in done.err

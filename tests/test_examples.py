@@ -53,3 +53,15 @@ def test_no_secret_of_the_example_comes_out() -> None:
         assert secret not in done.err
     assert done.lines[3]["max_tokens"] == 512
     assert "the author is Ada" in done.lines[4]["message"]
+
+
+def test_the_rules_of_the_redaction_example_hold() -> None:
+    """The example's own names, patterns, paths and types are obeyed by both formatters."""
+    lines = run_command([sys.executable, str(EXAMPLES / "redaction.py")]).lines
+
+    by_message = {line["message"]: line for line in lines}
+    assert "paid with ****1881 by ada@mail.example.com" in by_message
+    assert by_message[" closed"]["badge_no"] == "[name]"
+    assert by_message["seen"]["customer"] == {"ada": {"note": "[path]", "visits": 3}}
+    assert by_message["hello"]["customer"] == {"number": 7}
+    assert by_message["login password=[name]"]["badge_no"] == "[name]"

@@ -33,6 +33,7 @@ import pytest
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 import logweft
+from logweft._redact import Redactor
 from programs import strict
 
 MAX_LINE = 15 * 1024
@@ -2123,3 +2124,57 @@ def test_local_variables_are_never_written() -> None:
             log.exception("failed", stack_info=True)
     assert "local-value-4711" not in stream.getvalue()
     assert "raise ValueError(f" in strict(written(stream.getvalue()))["exception"]["stack_trace"]
+
+
+class Account:
+    """Says what may be logged of it."""
+
+    def __repr__(self) -> str:
+        return "<what may not be logged>"
+
+    def __log__(self) -> Any:
+        return {"id": 7, "pin": "4711"}
+
+
+class Unwilling(Account):
+    """Raises where it is asked what may be logged."""
+
+    def __log__(self) -> Any:
+        raise RuntimeError("no")
+
+
+def test_an_argument_says_what_may_be_logged_of_it() -> None:
+    """A `%` argument, positional or named, with a `__log__` is replaced by what that returns."""
+    formatter = logweft.JsonFormatter(datefmt="%Y", args=True)  # not the ordinary line
+
+    def told(msg: str, args: Any) -> dict[str, Any]:
+        return strict(formatter.format(logging.makeLogRecord({"msg": msg, "args": args})))
+
+    assert told("%s", (Account(),))["message"] == "{'id': 7, 'pin': '[redacted]'}"
+    assert told("%s", (Account(),))["args"] == [{"id": 7, "pin": "[redacted]"}]
+    assert told("%(a)s", {"a": Account()})["a"] == {"id": 7, "pin": "[redacted]"}
+    assert told("%s", (Unwilling(),))["message"] == "[redacted]"
+
+
+def test_a_withheld_value_is_counted() -> None:
+    """Each `__log__` that raises counts as an error of the redaction; the line is written."""
+    redactor = Redactor()
+    formatter = logweft.JsonFormatter(datefmt="%Y", redact=redactor)
+
+    line = strict(formatter.format(logging.makeLogRecord({"msg": "x", "user": Unwilling()})))
+
+    assert (line["user"], redactor.errors) == ("[redacted]", 1)
+
+
+def test_a_traceback_that_came_as_text_is_redacted() -> None:
+    """Of a record with `exc_text` alone, messages are redacted as text and frames as source."""
+    trace = (
+        "Traceback (most recent call last):\n"
+        '  File "a.py", line 1, in f\n'
+        "    connect(password=password)\n"
+        "ValueError: password=hunter2"
+    )
+
+    line = strict(logweft.JsonFormatter().format(logging.makeLogRecord({"exc_text": trace})))
+
+    assert line["exception"]["stack_trace"] == trace.replace("hunter2", "[redacted]")

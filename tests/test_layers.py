@@ -21,6 +21,7 @@ ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_schemas")
 ONE = (
     "_access",
     "_filter",
+    "_redaction_filter",
     "_render",
     "_formatter",
     "_console",
@@ -75,6 +76,10 @@ TABLE: dict[str, Row] = {
     ),
     "cli": Row((API, "cli", "cli.*")),
     "cli.query": Row((API, "cli", "cli.*"), ("duckdb",)),
+    # What is installed, and why an integration is off, is asked of those who know.
+    "cli.doctor": Row((API, "cli", "cli.*", "testing", "_install", "_queue", "integrations")),
+    # Finds with the rules that lines are written by, and prints no value.
+    "cli.scan": Row((API, "cli", "cli.*", "_redact", "_secrets")),
     "cli.*": Row((API, "cli", "cli.*")),
 }
 """A module that is not here, by its own name or its package's, fails: give it a row."""

@@ -12,6 +12,9 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import attrs
+import pydantic
+import pydantic.dataclasses
 import pytest
 
 from logweft._plain import (
@@ -463,3 +466,148 @@ def test_frames_have_no_values() -> None:
     told = stack_trace(caught.tb)
     assert "raise ValueError(len(value))" in told
     assert "local" + str(os.getpid()) not in told
+
+
+class Told:
+    """Says what may be logged of it."""
+
+    def __init__(self, told: Any) -> None:
+        self.told = told
+
+    def __repr__(self) -> str:
+        return "<what may not be logged>"
+
+    def __log__(self) -> Any:
+        if isinstance(self.told, Exception):
+            raise self.told
+        return self if self.told is None else self.told
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Told("short"), "short"),
+        (Told({"id": 7, "at": pathlib.Path("/x")}), {"id": 7, "at": "/x"}),
+        (Told([Told(1), Told((2, 3))]), [1, [2, 3]]),
+        ({"user": [Told({"id": 7})]}, {"user": [{"id": 7}]}),
+        (Told(None), "[circular]"),
+        (Told(RuntimeError("no")), "[redacted]"),
+        ([Told(RuntimeError("no")), "next"], ["[redacted]", "next"]),
+    ],
+)
+def test_a_type_says_what_may_be_logged_of_it(value: Any, expected: Any) -> None:
+    """What `__log__` returns is logged in place of the value, converted further; else nothing."""
+    assert plain(value) == expected
+
+
+def test_any_class_can_say_what_may_be_logged() -> None:
+    """`__log__` is asked of subclasses of dict and str, of enums and dataclasses too."""
+
+    class Name(str):
+        __slots__ = ()
+
+        def __log__(self) -> str:
+            return f"{self[:1]}."
+
+    class Settings(dict[str, Any]):
+        def __log__(self) -> list[str]:
+            return sorted(self)
+
+    class Level(enum.Enum):
+        TOP = "top secret"
+
+        def __log__(self) -> str:
+            return self.name
+
+    @dataclass
+    class User:
+        id: int
+        name: str
+
+        def __log__(self) -> dict[str, int]:
+            return {"id": self.id}
+
+    told = plain([Name("Ada"), Settings(key="value"), Level.TOP, User(7, "ada"), User])
+
+    assert told == ["A.", ["key"], "TOP", {"id": 7}, "User"]
+
+
+def test_withheld_values_are_counted() -> None:
+    """Each `__log__` that raises counts as one error of the record's conversion."""
+    walk = Walk()
+
+    walk.plain([Told(RuntimeError("no")), Told("yes"), {"x": Told(ValueError("no"))}])
+
+    assert walk.errors == 2
+
+
+def test_a_pydantic_model_is_its_shown_fields() -> None:
+    """Of a pydantic model, fields of `repr=False` are left out; secret types show as there."""
+
+    class Address(pydantic.BaseModel):
+        city: str
+        gate_code: str = pydantic.Field(repr=False)
+
+    class User(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(extra="allow")
+        name: str
+        pin: str = pydantic.Field(repr=False)
+        key: pydantic.SecretStr
+        blob: pydantic.SecretBytes
+        homes: list[Address]
+
+        @pydantic.computed_field  # type: ignore[prop-decorator]
+        @property
+        def initial(self) -> str:
+            return self.name[0]
+
+    user = User(
+        name="ada",
+        pin="4711",
+        key="topsecret",
+        blob=b"topsecret",
+        homes=[Address(city="Bern", gate_code="88")],
+        nick="a",
+    )
+
+    assert plain(user) == {
+        "name": "ada",
+        "key": "**********",
+        "blob": "b'**********'",
+        "homes": [{"city": "Bern"}],
+        "nick": "a",
+        "initial": "a",
+    }
+    assert plain(pydantic.SecretStr("topsecret")) == "**********"
+
+
+def test_a_pydantic_root_model_and_dataclass() -> None:
+    """A RootModel is its root, and pydantic's dataclass leaves its `repr=False` fields out."""
+
+    class Names(pydantic.RootModel[list[str]]):
+        pass
+
+    @pydantic.dataclasses.dataclass
+    class User:
+        name: str
+        pin: str = pydantic.Field(default="4711", repr=False)
+
+    assert plain(Names(["ada"])) == {"root": ["ada"]}
+    assert plain(User("ada")) == {"name": "ada"}
+
+
+def test_a_real_attrs_class_hides_its_repr_false_fields() -> None:
+    """Of a class of the attrs library, slotted or not, fields of `repr=False` are left out."""
+
+    @attrs.define
+    class Slotted:
+        name: str
+        pin: str = attrs.field(repr=False)
+
+    @attrs.define(slots=False)
+    class Open:
+        name: str
+        inner: Slotted
+        pin: str = attrs.field(repr=False, default="4711")
+
+    assert plain(Open("ada", Slotted("bob", "0815"))) == {"name": "ada", "inner": {"name": "bob"}}

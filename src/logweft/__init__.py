@@ -14,6 +14,7 @@ from ._install import Installation, flush, install, uninstall
 from ._logger import FieldLogger, get_logger
 from ._queue import QueueHandler, Stats
 from ._redact import redact, register_secret
+from ._redaction_filter import RedactionFilter
 
 __all__ = [
     "ConsoleFormatter",
@@ -23,6 +24,7 @@ __all__ = [
     "Installation",
     "JsonFormatter",
     "QueueHandler",
+    "RedactionFilter",
     "Stats",
     "adopt",
     "bind",

@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .cli import demo, run
+from .cli import demo, doctor, run, scan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
-    Run one command and return its exit code: 0 done, 2 wrong usage; ``run``: the program's own.
+    Run one command and return its exit code.
+
+    That is 0: done; 1: a secret was found; 2: wrong usage; of ``run`` the program's own.
 
     Args:
         argv: the words after ``logweft``; None: those of the process.
@@ -23,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="logweft", description="Structured lines from the logging you already have."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, demo):
+    for command in (run, demo, doctor, scan):
         command.add_to(commands)
     known = parser.parse_args(argv)
     code: int = known.command(known)

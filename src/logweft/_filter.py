@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ._context import Context, current, with_span
 
@@ -33,3 +34,22 @@ class ContextFilter(logging.Filter):
             context = attributes[CONTEXT] = with_span(current())
             attributes.setdefault("correlation_id", context.correlation_id)
         return True
+
+
+def accepted(filterer: logging.Filterer, record: logging.LogRecord) -> logging.LogRecord | None:
+    """
+    Return the record that the filters of *filterer* let through, or None.
+
+    That is what `logging.Filterer.filter` does from 3.12 on; before, it ignores the record that a
+    filter returns in place of its own.
+    """
+    filters: list[Any] = filterer.filters
+    if type(filterer).filter is not logging.Filterer.filter or "filter" in vars(filterer):
+        filters = [filterer]  # somebody's own way
+    for each in filters:
+        verdict = each.filter(record) if hasattr(each, "filter") else each(record)
+        if not verdict:
+            return None
+        if isinstance(verdict, logging.LogRecord):
+            record = verdict
+    return record

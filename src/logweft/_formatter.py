@@ -19,7 +19,7 @@ from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 from ._access import access_fields
 from ._context import NOTHING, Context
 from ._filter import CONTEXT
-from ._plain import MAX_ITEMS, Walk, exception_fields, path, put, text, type_name
+from ._plain import MAX_ITEMS, Walk, exception_fields, frames, path, put, text, type_name
 from ._redact import Redactor, make_redactor, shown
 from ._render import OWN, Renderer, escape
 
@@ -302,6 +302,8 @@ class JsonFormatter(_PythonJsonFormatter):
         tree: dict[str, Any] = {}
         for name, value in data.items():
             put(tree, walk.key(name), walk.plain(value, 1))
+        if self._redactor is not None:
+            self._redactor.errors += walk.errors
         return self._redact(tree)
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
@@ -415,9 +417,14 @@ class JsonFormatter(_PythonJsonFormatter):
 
     def _arguments(self, record: logging.LogRecord) -> tuple[Any, Any]:
         """Return the record's template and arguments, without those that it calls a secret."""
-        if self._redactor is None or not record.args:
+        if not record.args:
             return record.msg, record.args
-        return self._redactor.arguments(record.msg, record.args)
+        walk = Walk()
+        args = walk.arguments(record.args)
+        if self._redactor is None:
+            return record.msg, args
+        self._redactor.errors += walk.errors
+        return self._redactor.arguments(record.msg, args)
 
     def _read_args(self, record: logging.LogRecord) -> Any:
         # The named arguments of "%(name)s" are fields already.
@@ -449,12 +456,21 @@ class JsonFormatter(_PythonJsonFormatter):
             tb = info[2] if isinstance(info, tuple) else exc.__traceback__
             told = exception_fields(exc, tb if isinstance(tb, TracebackType) else None)
         elif record.exc_text:  # a record that was rendered or sent by somebody else
-            told = {"stack_trace": text(record.exc_text)}
+            told = {"stack_trace": self._redacted_trace(text(record.exc_text))}
         else:
             return _ABSENT
         if self.exc_info_as_array and "stack_trace" in told:
             told["stack_trace"] = told["stack_trace"].splitlines()
         return told
+
+    def _redacted_trace(self, trace: str) -> str:
+        """Return *trace*, in which all but the frames is redacted; those are, as source, later."""
+        redactor = self._redactor
+        if redactor is None:
+            return trace
+        return "".join(
+            part if is_frame else redactor.text(part) for is_frame, part in frames(trace)
+        )
 
     def _read_exc_info(self, record: logging.LogRecord) -> Any:
         if record.exc_info:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from itertools import islice
@@ -32,6 +33,9 @@ _MIN_TEXT = 4096
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 """What every JSON reader's integer holds. RFC 8259 section 6 leaves the range to the reader."""
+
+WITHHELD = "[redacted]"
+"""What stands for a value whose type cannot say what may be logged of it."""
 
 Plain = str | int | float | bool | None | list[Any] | dict[str, Any]
 
@@ -141,9 +145,12 @@ class Walk:
         float_literal:
             ``(digits: str) -> value`` for floats written with an exponent, which the encoders
             spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
+
+    Attributes:
+        errors: values withheld because their ``__log__`` raised (exceptions).
     """
 
-    __slots__ = ("_default", "_float_literal", "_inside", "_left", "_text_left")
+    __slots__ = ("_default", "_float_literal", "_inside", "_left", "_text_left", "errors")
 
     def __init__(
         self,
@@ -155,6 +162,7 @@ class Walk:
         self._inside: set[int] = set()
         self._left = MAX_NODES
         self._text_left = MAX_TEXT_TOTAL
+        self.errors = 0
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -185,6 +193,9 @@ class Walk:
             return f"<unprintable {type_name(cls)}>"
 
     def _convert(self, value: Any, cls: type, depth: int) -> Any:
+        if hasattr(cls, "__log__"):
+            # Nested, so that a type that returns itself ends.
+            return self._nested(value, self._first, lambda: (self._told(value, cls),), depth)
         if issubclass(cls, enum.Enum):
             return self.plain(value._value_, depth)
         for base, convert in _SCALARS.items():
@@ -231,9 +242,35 @@ class Walk:
             return self._nested(
                 value, self.mapping, lambda: ((f, getattr(value, f)) for f in fields), depth
             )
+        if hasattr(cls, "__pydantic_core_schema__") and hasattr(cls, "__repr_args__"):
+            # A model of pydantic 2: what its repr shows, without the fields of `repr=False`.
+            return self._nested(value, self.mapping, lambda: cls.__repr_args__(value), depth)
         if issubclass(cls, Mapping):
             return self._nested(value, self.mapping, lambda: iter(value.items()), depth)
         return text(value)
+
+    def arguments(self, args: Any) -> Any:
+        """Return a message's *args*; what has a ``__log__`` is replaced by what that says."""
+        if isinstance(args, tuple):
+            if any(hasattr(type(each), "__log__") for each in args):
+                return tuple(map(self._argument, args))
+        elif type(args) is dict and any(hasattr(type(each), "__log__") for each in args.values()):
+            return {name: self._argument(each) for name, each in args.items()}
+        return args
+
+    def _argument(self, value: Any) -> Any:
+        return self.plain(value) if hasattr(type(value), "__log__") else value
+
+    def _told(self, value: Any, cls: Any) -> Any:
+        """Return what the user's own type says may be logged of *value*; failing that, nothing."""
+        try:
+            return cls.__log__(value)
+        except Exception:  # noqa: BLE001 - fails closed: its repr is what may not be logged
+            self.errors += 1
+            return WITHHELD
+
+    def _first(self, members: Iterable[Any], depth: int) -> Any:
+        return self.plain(next(iter(members)), depth)
 
     def _nested(
         self,
@@ -386,6 +423,20 @@ def stack_trace(tb: TracebackType) -> str:
         return scrub("".join(traceback.format_tb(tb)).rstrip("\n"))
     except Exception:  # noqa: BLE001 - source files and line tables may be broken
         return ""
+
+
+# A frame in a traceback that is text already: its place and its line of source.
+_FRAME = re.compile(r'^[ |]*File "[^\n]*(?:\n[ |]* {4}[^\n]*)?$', re.MULTILINE)
+
+
+def frames(trace: str) -> Iterator[tuple[bool, str]]:
+    """Yield the parts of a traceback's text, and whether each is a frame: all else is no source."""
+    done = 0
+    for frame in _FRAME.finditer(trace):
+        yield False, trace[done : frame.start()]
+        yield True, frame[0]
+        done = frame.end()
+    yield False, trace[done:]
 
 
 def _is_group(exc: BaseException) -> bool:

@@ -817,7 +817,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         return verdict
 
     def is_plain(self) -> bool:
-        """Say whether there are no filters but our own."""
+        """
+        Say whether there are no filters but our own.
+
+        Raises:
+            Nothing.
+        """
         filters = self.filters
         return len(filters) == 1 and filters[0] is self._context_filter
 

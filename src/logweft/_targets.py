@@ -19,7 +19,7 @@ from collections import Counter, deque
 from collections.abc import Collection
 from typing import Any, Protocol
 
-from ._filter import CONTEXT
+from ._filter import CONTEXT, accepted
 from ._formatter import JsonFormatter
 
 _BATCH_BYTES = 1024 * 1024
@@ -102,12 +102,7 @@ class Target:
         handler = self.handler
         if handler.level and record.levelno < handler.level:
             return None
-        if not handler.filters:
-            return record
-        verdict: Any = handler.filter(record)
-        if isinstance(verdict, logging.LogRecord):  # a filter's replacement, from 3.12 on
-            return verdict
-        return record if verdict else None
+        return accepted(handler, record) if handler.filters else record
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return ``(payload, size)``, the size in bytes."""

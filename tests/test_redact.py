@@ -1,0 +1,557 @@
+"""Redactor: what each option and strategy does; nothing is changed, and it fails closed."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import enum
+import io
+import json
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import attrs
+import pydantic
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import logweft
+from logweft import _redact
+from logweft._redact import MARKER, Redactor, make_redactor
+from logweft._secrets import NAMES
+from programs import run, strict
+
+SECRET = "hunter2-k7"
+AWS = "AKIA" + "IOSFODNN7EXAMPLE"
+CARD = "4012 8888 8888 1881"
+MAIL = "ada@mail.example.com"
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what a test registers."""
+    monkeypatch.setattr(_redact, "registered", ())
+
+
+# Strategies
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text", "field"),
+    [
+        ("marker", "key [redacted] ok", "[redacted]"),
+        ("mask", "key ****MPLE ok", "****2-k7"),
+        ("drop", "key  ok", None),
+        ("off", f"key {AWS} ok", SECRET),
+        (lambda secret: f"<{len(secret)}>", "key <20> ok", "<10>"),
+    ],
+    ids=["marker", "mask", "drop", "off", "callable"],
+)
+def test_each_strategy(strategy: Any, text: str, field: str | None) -> None:
+    """Each strategy says what stands for a secret in a text and under a name, per rule."""
+    redactor = Redactor(rules={"aws": strategy, "name": strategy})
+
+    assert redactor.text(f"key {AWS} ok") == text
+    assert redactor.tree({"password": SECRET, "n": 1}).get("password") == field
+    assert redactor.tree({"password": SECRET, "n": 1})["n"] == 1
+    assert redactor.text(f"to {MAIL}") == "to [redacted]"
+    assert redactor.errors == 0
+
+
+def test_a_mask_shows_nothing_of_a_short_secret() -> None:
+    """Of fewer than eight characters, a mask does not show the last four."""
+    redactor = Redactor(rules={"name": "mask"})
+
+    assert redactor.tree({"pin": "4711", "cvv": 123, "password": "12345678"}) == {
+        "pin": "****",
+        "cvv": "****",
+        "password": "****5678",
+    }
+
+
+def test_a_hash_makes_equal_secrets_equal() -> None:
+    """Under one key equal secrets have equal hashes, in fields and texts; under another, others."""
+    rules: Any = {"name": "hash", "aws": "hash"}
+    one, same, other = (Redactor(rules=rules, hash_key=key) for key in ("k1", "k1", "k2"))
+
+    first = one.tree({"password": SECRET})["password"]
+
+    assert first.startswith("[hash:")
+    assert SECRET not in first
+    assert same.text(f"password={SECRET}") == f"password={first}"
+    assert other.tree({"password": SECRET})["password"] != first
+    assert one.tree({"password": "another-1"})["password"] != first
+    assert Redactor(rules=rules).text(AWS) != Redactor(rules=rules).text(AWS)
+
+
+def test_the_marker_may_name_the_rule() -> None:
+    """The marker is any text, in which `{rule}` is the rule's name."""
+    redactor = Redactor(marker="<{rule}>")
+
+    assert redactor.text(f"{AWS} {MAIL}") == "<aws> <email>"
+    assert redactor.tree({"password": SECRET}) == {"password": "<name>"}
+    assert Redactor(marker="***").text(AWS) == "***"
+
+
+@pytest.mark.parametrize("rule", ["aws", "email", "card", "name", "url", "jwt", "ssn", "iban"])
+def test_a_rule_is_switched_off_alone(rule: str) -> None:
+    """`"off"` lets through what its own rule would withhold, and nothing else."""
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlMTIz"
+    texts = {
+        "aws": AWS,
+        "email": MAIL,
+        "card": f"paid by {CARD} now",
+        "name": f"password={SECRET}",
+        "url": f"postgres://shop:{SECRET}@db/orders",
+        "jwt": jwt,
+        "ssn": "is 078-05-1120 known",
+        "iban": "to DE89370400440532013000 now",
+    }
+    redactor = Redactor(rules={rule: "off"})
+
+    for name, text in texts.items():
+        assert (redactor.text(text) == text) == (name == rule), name
+
+
+# What is a secret
+
+
+def test_names_are_added_and_removed() -> None:
+    """`names` adds names, `allow_names` removes them; both are compared by words."""
+    redactor = Redactor(names=["employee_no"], allow_names=["session_id", "token"])
+
+    assert redactor.tree(
+        {
+            "employeeNo": 17,
+            "old-employee-no": "x1",
+            "employees": 3,
+            "session_id": "a1",
+            "token": "b",
+        }
+    ) == {
+        "employeeNo": MARKER,
+        "old-employee-no": MARKER,
+        "employees": 3,
+        "session_id": "a1",
+        "token": "b",
+    }
+    assert redactor.text("employee_no=1234 token=abcd") == "employee_no=[redacted] token=abcd"
+    assert redactor.arguments("no %s employee_no=%s", (1, 2))[1] == (1, MARKER)
+
+
+def test_patterns_are_rules_of_the_users_own() -> None:
+    """A pattern withholds its group `secret`, or all it matches; its name is a rule's name."""
+    redactor = Redactor(
+        patterns={"badge": r"badge (?P<secret>\d+)", "code": r"Q-\d{4}"},
+        rules={"code": "mask"},
+        marker="<{rule}>",
+    )
+
+    assert redactor.text("badge 17 of Q-1234") == "badge <badge> of ****"
+    assert redactor.tree({"note": ["badge 99"]}) == {"note": ["badge <badge>"]}
+    off = Redactor(patterns={"code": r"Q-\d{4}"}, rules={"code": "drop"})
+    assert off.text("at Q-1234.") == "at ."
+
+
+def test_paths_say_where() -> None:
+    """A path is from the top; `*` is one key or index, `**` any number of them."""
+    tree = {
+        "user": {"a": {"grade": 1, "x": 2}, "grade": 3},
+        "list": [{"grade": 4}, {"x": 5}],
+        "note": "n",
+        "deep": {"er": {"note": "n", "notes": "m"}},
+    }
+
+    told = Redactor(paths=["user.*.grade", "list.0.grade", "**.note", "list.1"]).tree(tree)
+
+    assert told == {
+        "user": {"a": {"grade": MARKER, "x": 2}, "grade": 3},
+        "list": [{"grade": MARKER}, MARKER],
+        "note": MARKER,
+        "deep": {"er": {"note": MARKER, "notes": "m"}},
+    }
+
+
+def test_allowed_values_stay() -> None:
+    """A value of `allow_values` stays wherever it is, one that contains it does not."""
+    redactor = Redactor(allow_values=["dev-password", AWS])
+
+    assert redactor.tree({"password": "dev-password", "token": "dev-password2"}) == {
+        "password": "dev-password",
+        "token": MARKER,
+    }
+    assert redactor.text(f"password=dev-password {AWS}") == f"password=dev-password {AWS}"
+
+
+def test_the_environment_names_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value of a named environment variable is withheld wherever it is, keys included."""
+    monkeypatch.setenv("SHOP_SEED", "blue-horse-42")
+    redactor = Redactor(environment=["SHOP_SEED"], rules={"registered": "mask"})
+
+    assert redactor.tree({"note": ["is blue-horse-42!", {"blue-horse-42": 1}]}) == {
+        "note": ["is ****e-42!", {"****e-42": 1}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"names": "x"}, TypeError, r"names must be a list of str, got 'x'"),
+        ({"names": [1]}, TypeError, r"names must be a str, not empty, got int"),
+        ({"allow_names": {"a": 1}}, TypeError, r"allow_names must be a list of str"),
+        ({"allow_values": "abc"}, TypeError, r"allow_values must be a list of str"),
+        ({"paths": [""]}, TypeError, r"paths must be a str, not empty"),
+        ({"patterns": ["x"]}, TypeError, r"patterns must be a mapping, got list object"),
+        ({"patterns": {"p": 3}}, TypeError, r"pattern 'p' must be a str, got 3"),
+        ({"patterns": {"p": "("}}, ValueError, r"'p' does not compile: .*; escape what is meant"),
+        ({"patterns": {"p": "a*"}}, ValueError, r"'p' matches the empty text"),
+        ({"rules": ["name"]}, TypeError, r"rules must be a mapping"),
+        ({"rules": {"nope": "mask"}}, ValueError, r"unknown redaction rule 'nope'; known: .*aws"),
+        ({"rules": {"name": "x"}}, ValueError, r"'name' must be a callable or one of marker, mask"),
+        ({"hash_key": b"x"}, TypeError, r"hash_key must be a str"),
+        ({"marker": ""}, TypeError, r"marker must be a str, not empty"),
+        ({"environment": ["LOGWEFT_NO_SUCH"]}, ValueError, r"LOGWEFT_NO_SUCH is not set; leave it"),
+        ({"environment": ["LOGWEFT_SHORT"]}, ValueError, r"fewer than 8 characters"),
+        ({"nmaes": ["x"]}, TypeError, r"nmaes"),
+    ],
+)
+def test_a_wrong_option_says_what_is_right(
+    options: dict[str, Any],
+    kind: type[Exception],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wrong option raises at configuration, by itself and through formatter and install."""
+    monkeypatch.setenv("LOGWEFT_SHORT", "short")
+    for configure in (
+        lambda: Redactor(**options),
+        lambda: make_redactor(options),
+        lambda: logweft.JsonFormatter(redact=options),
+        lambda: logweft.install(redact=options),
+    ):
+        with pytest.raises(kind, match=words):
+            configure()
+
+
+def test_a_secret_never_stands_in_an_error_message() -> None:
+    """A wrong option's value is shown redacted."""
+    with pytest.raises(TypeError) as failure:
+        Redactor(names=f"password={SECRET}")  # type: ignore[arg-type]
+    assert SECRET not in str(failure.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"rules": {"email": "off"}, "names": ["badge"]}])
+def test_an_option_of_plain_data_reaches_the_line(options: dict[str, Any]) -> None:
+    """What `redact` says, as dictConfig can say it, holds for the line of each form."""
+    for formatter in (
+        logweft.JsonFormatter(redact=options),
+        logweft.ConsoleFormatter(redact=options),
+    ):
+        line = formatter.format(logging.makeLogRecord({"msg": f"to {MAIL}", "badge": "b-17"}))
+        assert (MAIL in line) == bool(options)
+        assert ("b-17" in line) != bool(options)
+
+
+@pytest.mark.parametrize(("word", "shown"), [("-email", True), ("-card", False), ("1", False)])
+def test_the_environment_switches_a_rule_off(word: str, shown: bool) -> None:
+    """LOGWEFT_REDACT=-email lets e-mail addresses through, and nothing else."""
+    done = run(
+        f"import logging, logweft\nlogweft.install()\n"
+        f"logging.warning('{MAIL} password=%s', '{SECRET}')",
+        env={"LOGWEFT_REDACT": word},
+    )
+    told = done.lines[0]["message"]
+    assert told == f"{MAIL if shown else MARKER} password=[redacted]"
+
+
+# Registered secrets
+
+
+def test_a_registered_secret_is_withheld_everywhere() -> None:
+    """What `register_secret` was given is withheld exactly, in every Redactor there is already."""
+    redactor = Redactor()
+    logweft.register_secret("blue-horse-42")
+    logweft.register_secret("blue-horse-42-and-more")
+
+    assert redactor.text("a blue-horse-42-and-more b blue-horse-42 c blue-horse-4") == (
+        "a [redacted] b [redacted] c blue-horse-4"
+    )
+    assert redactor.tree({"blue-horse-42": "Blue-Horse-42"}) == {MARKER: "Blue-Horse-42"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        ("short-7", ValueError, "at least 8 characters, got 7"),
+        (b"bytes-bytes", TypeError, "must be a str, got bytes"),
+        (12345678, TypeError, "must be a str, got int"),
+    ],
+)
+def test_what_cannot_be_registered(value: Any, kind: type[Exception], words: str) -> None:
+    """A short value, or what is no text, is refused, and the message does not show it."""
+    with pytest.raises(kind, match=words) as failure:
+        logweft.register_secret(value)
+    assert str(value) not in str(failure.value)
+
+
+# Nothing is changed
+
+
+class Pair(NamedTuple):
+    """A named tuple."""
+
+    name: str
+    password: str
+
+
+@dataclasses.dataclass
+class Data:
+    """A dataclass."""
+
+    password: str
+    inner: dict[str, Any]
+
+
+@attrs.define
+class Attrs:
+    """A class of the attrs library."""
+
+    password: str
+    tags: list[str]
+
+
+class Model(pydantic.BaseModel):
+    """A pydantic model."""
+
+    password: str
+    key: pydantic.SecretStr
+
+
+class Color(enum.Enum):
+    """An enum."""
+
+    RED = "password=red-red-1"
+
+
+def objects() -> dict[str, Any]:
+    """Return values of each kind, every one with a secret in it."""
+    return {
+        "text": f"password={SECRET}",
+        "mapping": {"password": SECRET, "list": [{"token": SECRET}, f"api_key={SECRET}"]},
+        "ordered": OrderedDict(password=SECRET, b=1),
+        "list": [["authorization", SECRET], [b"cookie", b"sid=1234"]],
+        "tuple": ("--password", SECRET),
+        "set": {f"token={SECRET}"},
+        "deque": deque([{"password": SECRET}]),
+        "pair": Pair("ada", SECRET),
+        "data": Data(SECRET, {"token": [SECRET]}),
+        "attrs": Attrs(SECRET, [SECRET]),
+        "model": Model(password=SECRET, key=pydantic.SecretStr(SECRET)),
+        "enum": Color.RED,
+        "card": 4012888888881881,
+        "bytes": f"password={SECRET}".encode(),
+    }
+
+
+def _positions() -> dict[str, Callable[[logging.Logger, Any], None]]:
+    def raising(log: logging.Logger, value: Any) -> None:
+        log.warning("x", exc_info=ValueError(value))
+
+    return {
+        "argument": lambda log, value: log.warning("got %s", value),
+        "labelled argument": lambda log, value: log.warning("password=%s", (value,)),
+        "named argument": lambda log, value: log.warning("%(v)s %(w)s", {"v": value, "w": 1}),
+        "message": lambda log, value: log.warning(value),
+        "extra": lambda log, value: log.warning("x", extra={"value": value, "password": value}),
+        "exception": raising,
+    }
+
+
+POSITIONS = _positions()
+
+
+def _content(value: Any) -> Any:
+    """Return what two values are compared by."""
+    return value.model_dump() if isinstance(value, pydantic.BaseModel) else value
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("kind", objects())
+@pytest.mark.parametrize("make", [logweft.JsonFormatter, logweft.ConsoleFormatter, None])
+def test_the_applications_objects_stay_as_they_are(
+    kind: str, position: str, make: Callable[[], logging.Formatter] | None
+) -> None:
+    """What is logged is deeply the same before and after, and so are the record's msg and args."""
+    value = objects()[kind]
+    before = copy.deepcopy(value)
+    records: list[logging.LogRecord] = []
+    handler = logging.StreamHandler(io.StringIO())
+    if make is None:
+        handler.addFilter(logweft.RedactionFilter())
+    else:
+        handler.setFormatter(make())
+    keeper = logging.Handler()
+    keeper.emit = records.append  # type: ignore[method-assign]
+    first = logging.Handler()
+    states: list[tuple[Any, Any, Any]] = []
+    first.emit = lambda record: states.append(  # type: ignore[method-assign]
+        (record.msg, record.args, dict(record.__dict__))
+    )
+    log = logging.Logger("app")  # noqa: LOG001 - pytest adds handlers to others
+    for each in (first, handler, keeper):
+        log.addHandler(each)
+
+    POSITIONS[position](log, value)
+
+    record, (msg, args, attributes) = records[0], states[0]
+    assert record.msg is msg
+    assert record.args is args
+    for name in attributes:
+        assert record.__dict__[name] is attributes[name] or name in ("exc_text", "message")
+    assert _content(value) == _content(before)
+    assert type(value) is type(before)
+    assert handler.stream.getvalue() != ""
+
+
+def test_redact_returns_a_copy() -> None:
+    """`redact` leaves the value it is given as it was, down to the last list."""
+    value = {"password": SECRET, "list": [[f"token={SECRET}"], {"pin": 1}]}
+    before = copy.deepcopy(value)
+
+    told = logweft.redact(value)
+
+    assert value == before
+    assert told == {"password": MARKER, "list": [["token=[redacted]"], {"pin": MARKER}]}
+
+
+# It fails closed
+
+
+def _fail(secret: str) -> str:
+    raise RuntimeError(f"cannot with {secret}")
+
+
+def test_a_strategy_that_raises_withholds() -> None:
+    """A callable that raises costs the secret, not the line, and is counted."""
+    with logweft.install(redact={"rules": {"name": _fail, "aws": _fail}}) as installed:
+        formatter = installed._json
+        line = strict(
+            formatter.format(
+                logging.makeLogRecord({"msg": f"key {AWS}", "password": SECRET, "n": 1})
+            )
+        )
+        errors = installed.stats().errors
+
+    assert (line["message"], line["password"], line["n"]) == ("key [redacted]", MARKER, 1)
+    assert errors == 2
+
+
+def test_a_strategy_may_return_anything() -> None:
+    """What a callable returns that is no text is made one."""
+    redactor = Redactor(rules={"name": lambda secret: len(secret)})  # type: ignore[dict-item, return-value]
+
+    assert redactor.tree({"password": SECRET}) == {"password": "10"}
+
+
+def test_a_type_that_raises_is_withheld() -> None:
+    """An object whose text cannot be made is withheld under its name and as an argument."""
+
+    class Raises:
+        def __str__(self) -> str:
+            raise RuntimeError(SECRET)
+
+        __repr__ = __str__
+
+    record = logging.makeLogRecord(
+        {"msg": "password=%s n=%s", "args": (Raises(), 1), "token": Raises(), "other": Raises()}
+    )
+    told = strict(logweft.JsonFormatter().format(record))
+
+    assert SECRET not in json.dumps(told)
+    assert told["message"] == "password=[redacted] n=1"
+    assert told["token"] == MARKER
+    assert told["other"].startswith("<unprintable ")
+
+
+# Doing it twice, and how much work it is
+
+FRAGMENTS = [
+    *(f"password={SECRET}", f"'token': '{SECRET}'", AWS, MAIL, CARD, f"--password {SECRET}"),
+    *(f"postgres://shop:{SECRET}@db/orders", "cookie: sid=abc123def; a=b", f"<pin>{SECRET}</pin>"),
+    *("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlMTIz", "is 078-05-1120 known"),
+    *(f"https://x.example/?token={SECRET}&page=2", "%70assword%3Dabc123", "the author", " ", ", "),
+    *("\n", "[redacted]", "=", ": ", "'", '"', "{", "}", "(", ")", "a", "0", "\\"),
+]
+
+texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=6).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.recursive(
+        texts | st.integers() | st.none(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["password", "note", "X-Api-Key", "a"]), inner, max_size=3
+            )
+        ),
+    )
+)
+def test_redacting_twice_is_redacting_once(value: Any) -> None:
+    """What is redacted already stays as it is, in texts and trees put together of anything."""
+    once = logweft.redact(value)
+
+    assert logweft.redact(once) == once
+
+
+@pytest.mark.parametrize("fragment", [each for each in FRAGMENTS if len(each) > 8])
+def test_the_work_grows_with_the_text(fragment: str) -> None:
+    """Of twice as many secrets twice as many are looked at, each at most twice."""
+    looked: list[str] = []
+
+    def look(secret: str) -> str:
+        looked.append(secret)
+        return MARKER
+
+    redactor = Redactor(rules=dict.fromkeys(NAMES, look))
+    counts = []
+    for times in (8, 16, 32):
+        looked.clear()
+        redactor.text("\n".join([fragment] * times))
+        counts.append(len(looked))
+
+    assert counts[1] - counts[0] <= 2 * 2 * 8
+    assert counts[2] - counts[1] == 2 * (counts[1] - counts[0])
+
+
+def test_every_rule_has_a_name_that_options_know() -> None:
+    """Each rule of the tables can be switched off by its name."""
+    redactor = Redactor(rules=dict.fromkeys(NAMES, "off"))
+
+    text = f"{AWS} {MAIL} password={SECRET}"
+    assert redactor.text(text) == text
+
+
+def test_dict_config_says_rules_in_plain_data(tmp_path: Path) -> None:
+    """Rules as dictConfig says them, in JSON, reach the line of a program."""
+    config = {
+        "version": 1,
+        "formatters": {
+            "json": {"()": "logweft.JsonFormatter", "redact": {"rules": {"card": "mask"}}}
+        },
+        "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["out"]},
+    }
+    (tmp_path / "logging.json").write_text(json.dumps(config))
+    done = run(
+        "import json, logging.config\n"
+        "logging.config.dictConfig(json.load(open('logging.json')))\n"
+        f"logging.warning('paid by {CARD}')",
+        cwd=tmp_path,
+    )
+    assert done.lines[0]["message"] == "paid by ****1881"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import time
@@ -34,6 +35,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         return log
     handle, call_handlers, find_caller = (method for _, method in watched)
 
+    @functools.wraps(log)
     def _log(
         self: logging.Logger,
         level: int,

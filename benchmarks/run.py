@@ -92,17 +92,16 @@ def _measure(name: str, kind: str, options: argparse.Namespace) -> Report:
     return json.loads(written) if written else {"error": f"died with code {done.returncode}"}
 
 
-def _imports() -> dict[str, float]:
-    """Return what each of `IMPORTS` takes (ns), the median of three processes."""
+def _imports() -> dict[str, float | None]:
+    """Return what each of `IMPORTS` takes (ns), the median of three processes; None: it cannot."""
 
-    def once(program: str) -> int:
+    def once(program: str) -> int | None:
         command = [sys.executable, "-I", "-c", program]
-        return int(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+        done = subprocess.run(command, capture_output=True, timeout=60)
+        return None if done.returncode else int(done.stdout)
 
-    return {
-        name: statistics.median(once(program) for _ in range(3))
-        for name, program in IMPORTS.items()
-    }
+    times = {name: [once(program) for _ in range(3)] for name, program in IMPORTS.items()}
+    return {name: None if None in each else statistics.median(each) for name, each in times.items()}
 
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, dict[str, Rounds]], Rounds]:

@@ -92,15 +92,13 @@ def test_each_way_of_spelling_a_call_is_python(name: str) -> None:
 def test_a_call_is_spelt_as_its_library_is_called() -> None:
     """The same call with %-arguments and extra, with keywords, with braces, and formatted."""
     call = Call("a %s", ("i",), (("b", "1"),))
-    assert [
-        call.spelt(dialect)
-        for dialect in ("percent, extra", "percent, keywords", "braces, keywords")
-    ] == [
-        "log.info('a %s', i, extra={'b': 1})",
-        "log.info('a %s', i, b=1)",
-        "log.info('a {}', i, b=1)",
-    ]
-    assert call.spelt("formatted, keywords") == "log.info(f'a {i}', b=1)"
+    for dialect, spelt in {
+        "percent, extra": "log.info('a %s', i, extra={'b': 1})",
+        "percent, keywords": "log.info('a %s', i, b=1)",
+        "braces, keywords": "log.info('a {}', i, b=1)",
+        "formatted, keywords": "log.info(f'a {i}', b=1)",
+    }.items():
+        assert call.spelt(dialect) == spelt
 
 
 JSON = Contender("x", "", lambda path: None, line=Line())  # type: ignore[arg-type,return-value]  # not set up

@@ -35,7 +35,6 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         return log
     handle, call_handlers, find_caller = (method for _, method in watched)
 
-    @functools.wraps(log)
     def _log(
         self: logging.Logger,
         level: int,
@@ -69,7 +68,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
     # Whoever looks for a log call's caller goes past the frames of the stdlib's file: its own
     # findCaller does, and so do other libraries' handlers.
     _log.__code__ = _log.__code__.replace(co_filename=HERE)
-    return _log
+    return functools.update_wrapper(_log, log)
 
 
 def _write(

@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .redaction_corpus import SEED, Bind, Case, NotALine, leak, positives, stands, texts
@@ -34,6 +35,9 @@ Render = Callable[[logging.LogRecord], str]
 
 LIMIT_S = 10.0
 """Longest a hostile record may take (seconds, three times over); then its contender is done."""
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- redaction: begin -->", "<!-- redaction: end -->"
 
 HOSTILE_SIZE = 100_000
 """Size of a hostile record's text (characters)."""
@@ -542,12 +546,21 @@ def tables(reports: Mapping[str, Report]) -> str:
     return "\n".join(rows)
 
 
+def _write(text: str) -> None:
+    """Put all but the categories between the markers of the README."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, behind = rest.partition(END)
+    head = "\n\n".join(text.split("\n\n")[:3])
+    README.write_text(f"{before}{BEGIN}\n{head}\n{END}{behind}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the contenders and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redaction", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--quick", action="store_true", help="an eighth of the corpus")
     parser.add_argument("--list-misses", action="store_true", help="name each of logweft's own")
+    parser.add_argument("--write", action="store_true", help="put the first tables into README.md")
     parser.add_argument("--child", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in CONTENDERS]
@@ -558,6 +571,8 @@ def main(arguments: list[str] | None = None) -> None:
         return
     reports = {name: _run(name, options.quick) for name in options.names or CONTENDERS}
     print(tables(reports))
+    if options.write:
+        _write(tables(reports))
     if options.list_misses and "logweft" in reports:
         ours = reports["logweft"]
         for title, lines in (

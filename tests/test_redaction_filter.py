@@ -240,16 +240,48 @@ def test_it_stands_before_a_queue() -> None:
     assert record.__dict__["token"] == "[redacted]"
 
 
-def test_it_may_stand_on_a_handler_that_is_taken_over(capfd: pytest.CaptureFixture[str]) -> None:
+def test_asked_directly_it_returns_the_copy() -> None:
+    """Whoever asks the filter itself is given the copy, on every version: without `exc_info`."""
+    stack = f'Stack (most recent call last):\n  File "a", line 1, in f\n    login(pin="{SECRET}")'
+    record = logging.makeLogRecord({"msg": "x", "stack_info": stack, "args": ()})
+    error = ValueError(f"password={SECRET}")
+    record.exc_info = (ValueError, error, None)
+
+    told = logweft.RedactionFilter().filter(record)
+
+    assert (told.exc_info, told.exc_text) == (None, "ValueError: password=[redacted]")
+    assert told.stack_info == stack.replace(SECRET, "[redacted]")
+    assert record.exc_info == (ValueError, error, None)
+    assert record.stack_info == stack
+
+
+def test_a_queue_of_ours_inside_of_a_filter() -> None:
+    """Where a filter hands the record to our queue, each writes to its own stream, once."""
+    inner, outer = Lines(), Lines()
+    inner.handler.setFormatter(logweft.JsonFormatter(redact=False))
+    ours = logweft.QueueHandler(inner.handler)
+    outer.handler.filters[:] = [ours.handle]
+    outer.handler.setFormatter(Vendor("outer %(levelname)s"))
+
+    outer.logger.warning("password=%s", SECRET)
+    assert ours.flush(30)
+
+    assert strict(inner.text.strip())["message"] == "password=[redacted]"
+    assert outer.text == "outer WARNING\n"
+    ours.detach()
+
+
+def test_it_may_stand_on_a_handler_that_is_taken_over() -> None:
     """On a handler that `install` takes over, each record is one JSON line, with its rules too."""
-    handler = logging.StreamHandler()
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
     handler.addFilter(logweft.RedactionFilter(names=["employee"]))
     logging.root.addHandler(handler)
 
     with logweft.install():
         logging.getLogger("their.app").warning("employee=%s password=%s", 17, SECRET)
 
-    told = strict(capfd.readouterr().err.strip())
+    told = strict(stream.getvalue().strip())
     assert told["message"] == "employee=[redacted] password=[redacted]"
 
 

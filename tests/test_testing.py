@@ -151,9 +151,10 @@ def test_a_format_that_needs_a_field_is_told() -> None:
         lambda _: logging.handlers.SocketHandler("localhost", 9),
         lambda _: logging.handlers.HTTPHandler("localhost", "/log"),
         lambda inner: logweft.QueueHandler(inner),
+        lambda _: logweft.QueueHandler(logging.handlers.SocketHandler("localhost", 9)),
         lambda _: logging.handlers.SMTPHandler("localhost", "a@b.example", ["c@d.example"], "x"),
     ],
-    ids=["memory", "socket", "http", "ours", "smtp"],
+    ids=["memory", "socket", "http", "ours", "ours of a record", "smtp"],
 )
 def test_the_handlers_of_the_stdlib_are_seen(make: Any) -> None:
     """What a buffer, a socket, an HTTP or mail handler would send is looked at; nothing is sent."""

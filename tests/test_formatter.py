@@ -2146,6 +2146,10 @@ class Unwilling(Account):
 def test_an_argument_says_what_may_be_logged_of_it() -> None:
     """A `%` argument, positional or named, with a `__log__` is replaced by what that returns."""
     formatter = logweft.JsonFormatter(datefmt="%Y", args=True)  # not the ordinary line
+    ordinary = logweft.JsonFormatter().format(
+        logging.makeLogRecord({"msg": "%s", "args": (Account(),)})
+    )
+    assert strict(ordinary)["message"] == "{'id': 7, 'pin': '[redacted]'}"
 
     def told(msg: str, args: Any) -> dict[str, Any]:
         return strict(formatter.format(logging.makeLogRecord({"msg": msg, "args": args})))
@@ -2159,7 +2163,7 @@ def test_an_argument_says_what_may_be_logged_of_it() -> None:
 def test_a_withheld_value_is_counted() -> None:
     """Each `__log__` that raises counts as an error of the redaction; the line is written."""
     redactor = Redactor()
-    formatter = logweft.JsonFormatter(datefmt="%Y", redact=redactor)
+    formatter = logweft.JsonFormatter(redact=redactor)
 
     line = strict(formatter.format(logging.makeLogRecord({"msg": "x", "user": Unwilling()})))
 

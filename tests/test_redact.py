@@ -555,3 +555,44 @@ def test_dict_config_says_rules_in_plain_data(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.lines[0]["message"] == "paid by ****1881"
+
+
+def test_a_masked_header_stays_as_it_is() -> None:
+    """A credential that is masked already, behind its scheme, gets no second marker."""
+    once = logweft.redact("Authorization: Bearer abcdefgh12345678")
+
+    assert once == "Authorization: Bearer [redacted]"
+    assert logweft.redact(once) == once
+
+
+def test_a_pair_in_compact_json_is_withheld() -> None:
+    """Pairs inside a text are found with and without a space behind the comma."""
+    for text in ('[["authorization","Bearer a1b2c3"]]', '[["authorization", "Bearer a1b2c3"]]'):
+        assert "a1b2c3" not in logweft.redact(text)
+
+
+@pytest.mark.parametrize("number", ["4111 1111 1111 1111", "4242424242424242"])
+def test_the_best_known_card_numbers_are_withheld(number: str) -> None:
+    """A number of two different digits that passes all checks is a card's."""
+    assert logweft.redact(f"paid with {number} today") == "paid with [redacted] today"
+
+
+def test_nesting_beyond_the_recursion_limit_is_withheld() -> None:
+    """`redact` raises for no depth: what cannot be reached is withheld."""
+    value: Any = SECRET
+    for _ in range(5000):
+        value = [value]
+    assert logweft.redact(value)[0] is not None
+
+
+def test_dict_config_names_a_callable() -> None:
+    """In dictConfig a strategy may be `ext://module.function`."""
+    done = run(
+        "import logging.config\n"
+        "logging.config.dictConfig({'version': 1, 'formatters': {'json': {\n"
+        "    '()': 'logweft.JsonFormatter', 'redact': {'rules': {'name': 'ext://builtins.ascii'}}}},\n"
+        "    'handlers': {'out': {'class': 'logging.StreamHandler', 'formatter': 'json'}},\n"
+        "    'root': {'handlers': ['out']}})\n"
+        "logging.warning('x', extra={'password': 'abc1'})\n"
+    )
+    assert done.lines[0]["password"] == "'abc1'"

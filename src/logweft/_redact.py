@@ -66,7 +66,7 @@ _NAMES = re.compile(r"([A-Za-z_][A-Za-z0-9_.\-]*)(?:(?:\\{0,8}[\"'])?\]?\s{0,8}(
 _ASSIGNMENT = re.compile(
     r"(?:(?<![A-Za-z0-9_.\-])|(?<=\\[nrt]))"
     r"(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,127})(?P<close>\\{0,8}[\"'])?"
-    r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|(?<![a-z0-9]:secret):(?!//|:))\s{0,8}|(?(close),\s{1,4}|(?!)))"
+    r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|(?<![a-z0-9]:secret):(?!//|:))\s{0,8}|(?(close),\s{0,4}|(?!)))"
 )
 # ``--password x``, ``password is x``, ``<password>x<``
 _FLAG = re.compile(r"(?<![\w\-])--?(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,63})\s{1,4}(?=[^\s\-])")
@@ -257,7 +257,8 @@ class Redactor:
 
     def _checked(self, rules: Mapping[str, Strategy] | None) -> dict[str, Strategy]:
         known = sorted({*_secrets.NAMES, *(rule.name for rule in self._patterns)})
-        for name, strategy in _mapping("rules", rules).items():
+        for name in _mapping("rules", rules):
+            strategy = (rules or {})[name]
             if name not in known:
                 raise ValueError(f"unknown redaction rule {shown(name)}; known: {', '.join(known)}")
             if not callable(strategy) and strategy not in STRATEGIES:
@@ -265,7 +266,8 @@ class Redactor:
                     f"strategy of {name!r} must be a callable or one of {', '.join(STRATEGIES)}; "
                     f"got {shown(strategy)}"
                 )
-        return dict(rules or {})
+        # By key: the dict of a dictConfig turns "ext://shop.mask" into the callable only then.
+        return {name: (rules or {})[name] for name in rules or ()}
 
     # What stands in its place
 
@@ -603,6 +605,8 @@ class Redactor:
         if nested is not None:
             return None if _is_nothing(nested[0]) else nested.span()
         scheme = _SCHEME.match(text, start)
+        if scheme is not None and _MASKED_HERE.match(text, scheme.end()):
+            return None  # "authorization: Bearer [redacted]"
         bare = _BARE.match(text, scheme.end() if scheme is not None else start)
         if bare is None:
             return None
@@ -628,6 +632,13 @@ class Redactor:
 
         Under a secret's name everything but True, False and None is withheld, containers included.
         """
+        try:
+            return self._tree(value, path)
+        except Exception:  # noqa: BLE001 - fails closed: lists nested beyond the recursion limit
+            self.errors += 1
+            return MARKER
+
+    def _tree(self, value: Any, path: tuple[str, ...]) -> Any:
         cls = type(value)
         if cls is str:
             return self.text(value, is_source=bool(path) and path[-1] in ("stack_trace", "stack"))
@@ -651,7 +662,8 @@ class Redactor:
         for key, member in value.items():
             try:
                 inner = (*path, key)
-                name = key if key.isidentifier() and not registered else self.text(key)
+                is_word = len(key) < 16 and key.isidentifier() and not registered
+                name = key if is_word else self.text(key)
                 if self._paths and any(_is_path(each, inner) for each in self._paths):
                     member = self.withhold("path", str(member))
                 elif (pair and key in _VALUE_FIELDS) or self.is_secret(key, member):
@@ -830,7 +842,7 @@ def make_redactor(redact: bool | Mapping[str, Any] | Redactor) -> Redactor | Non
         return redact
     if isinstance(redact, Mapping):
         try:
-            return Redactor(**redact)
+            return Redactor(**{name: redact[name] for name in redact})
         except TypeError as error:
             raise TypeError(f"redact: {str(error).removeprefix('Redactor.__init__() ')}") from None
     if not isinstance(redact, bool):

@@ -179,6 +179,9 @@ class Renderer:
             return None
         head, tail, hides, is_access, _ = site
         if args:
+            for each in args:
+                if hasattr(type(each), "__log__"):
+                    return None
             if hides:
                 msg, args = cast(Redactor, self._redactor).arguments(msg, args)
             msg = msg % args
@@ -318,6 +321,7 @@ class Renderer:
         walk = Walk(None, self._float_literal)
         tree = {walk.key(name): walk.plain(value, 1)}
         if self._redactor is not None:
+            self._redactor.errors += walk.errors
             tree = self._redactor.tree(tree)
         told = self._encode(tree)[1:-1]
         return f",{told}" if told else ""
@@ -340,7 +344,7 @@ class Renderer:
         for name, value in context.fields.items():
             if type(name) is not str or name in self._taken or name in self._skipped:
                 raise Declined
-            is_constant &= type(value) in _CONSTANT
+            is_constant &= type(value) in _SCALARS
             about += self._field(name, value)
         if is_constant:
             object.__setattr__(context, "rendered", (self._owner, about, context.fields))
@@ -353,4 +357,4 @@ class _Everything(tuple[Any, ...]):
     __slots__ = ()
 
 
-_CONSTANT = frozenset({str, int, float, bool, type(None)})
+_SCALARS = frozenset({str, int, float, bool, type(None)})

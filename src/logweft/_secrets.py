@@ -158,7 +158,7 @@ def is_card(digits: str) -> bool:
         or (size in (16, 19) and two == "62")
         or (size == 16 and two in ("50", "56", "57", "58", "67"))
     )
-    return known and len(set(digits)) > 2 and passes_luhn(digits)
+    return known and len(set(digits)) > 1 and passes_luhn(digits)
 
 
 def _is_card(match: re.Match[str]) -> bool:

@@ -15,6 +15,8 @@ from benchmarks.scenarios import CONTEXT, SCENARIOS, SECRET, Call, prepare
 
 from programs import run_command
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 FEW = ("stdlib NullHandler", "stdlib text", "logweft")
 

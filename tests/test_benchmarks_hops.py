@@ -6,7 +6,11 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from programs import run_command
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parent.parent
 RATIO = r"\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)"

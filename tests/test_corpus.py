@@ -14,6 +14,8 @@ from benchmarks import redaction_corpus as corpus
 from benchmarks.redaction import CONTENDERS, Render, Report, judge, main
 from benchmarks.redaction_innocent import innocents
 
+pytestmark = pytest.mark.once
+
 CASES = corpus.positives()
 CLEAN = innocents()
 

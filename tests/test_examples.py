@@ -9,6 +9,8 @@ import pytest
 
 from programs import run_command
 
+pytestmark = pytest.mark.once
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.py"))
 FOLDERS = sorted(f"{path.parent.name}/" for path in EXAMPLES.glob("*/run.py"))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from programs import run_command
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,6 +11,8 @@ from benchmarks.redaction import CONTENDERS, Report, judge
 from benchmarks.redaction_corpus import POSITIONS, SEED, positives
 from benchmarks.redaction_innocent import innocents
 
+pytestmark = pytest.mark.once
+
 SHOWN = 60
 """Most cases a failure names."""
 

@@ -22,6 +22,8 @@ import pytest
 
 from programs import clean_environment, parse, run_command
 
+pytestmark = pytest.mark.once
+
 RUN = Path(__file__).parent.parent / "examples" / "ten_services" / "run.py"
 
 

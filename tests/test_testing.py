@@ -254,7 +254,8 @@ def test_capture_takes_the_options_of_install() -> None:
 def pytest_run(folder: Path, program: str) -> str:
     """Return what pytest writes for a test file, run as a user would."""
     (folder / "test_it.py").write_text(program)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    without = [f"-pno:{plugin}" for plugin in ("randomly", "cacheprovider", "ddtrace")]
+    command = [sys.executable, "-m", "pytest", "-q", *without]
     return run_command([*command, str(folder)], cwd=folder).out
 
 

@@ -26,6 +26,8 @@ import contracts
 import logweft
 from contracts import TRACE, TRACEPARENT, Lines, OutboundContract
 
+pytestmark = pytest.mark.once
+
 lines = contracts.lines
 DEADLINE_S = 60
 

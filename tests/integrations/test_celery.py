@@ -29,6 +29,8 @@ import logweft
 from contracts import MINTED, TRACE, TRACEPARENT, HopContract, Lines
 from programs import Finished, clean_environment, parse, run_command
 
+pytestmark = pytest.mark.once
+
 lines = contracts.lines
 DEADLINE_S = 30.0
 SCHEMA = json.loads((Path(__file__).parent.parent / "schema.json").read_text("utf-8"))

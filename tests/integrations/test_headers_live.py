@@ -21,6 +21,8 @@ from contracts import MINTED
 from logweft._trace import Member, parse_baggage
 from programs import clean_environment, parse
 
+pytestmark = pytest.mark.once
+
 DATA = Path(__file__).parent.parent / "data"
 W3C = json.loads((DATA / "w3c-trace-context.json").read_text())["cases"]
 BAGGAGE = json.loads((DATA / "w3c-baggage.json").read_text())

@@ -25,6 +25,8 @@ import redis_server
 from contracts import MINTED, HopContract, Lines
 from programs import Finished, clean_environment, parse, run_command
 
+pytestmark = pytest.mark.once
+
 redis = pytest.importorskip("redis")
 lines = contracts.lines
 redis_port = redis_server.redis_port

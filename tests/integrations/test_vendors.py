@@ -13,6 +13,8 @@ import pytest
 import logweft
 from programs import parse, run
 
+pytestmark = pytest.mark.once
+
 PRELUDE = '''
 import json, logging, logging.config, sys, threading
 from concurrent.futures import ThreadPoolExecutor

@@ -178,7 +178,7 @@ def _plain(
     is_headline = name == "headline"
     log, run = target.logger("shop.orders"), case.run
     burst = SCENARIOS[name].burst
-    bursts = effort.bursts if is_headline else max(5, effort.bursts // 3)
+    bursts = effort.bursts if is_headline else max(5, effort.bursts // 4)
     numbers: list[int] = []
 
     def next_numbers(count: int) -> list[int]:
@@ -382,7 +382,7 @@ def measure_lag(contender: Contender, is_stalling: bool, effort: Effort, path: s
 
 # --- A sink that takes nothing
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 """How long a caller may hang before it counts as blocked (seconds)."""
 
 

@@ -34,7 +34,9 @@ BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 BUSY = 1.0
 """Load average from which on numbers are noise, and not written."""
 
-CHILD_LIMIT_S = 120
+CHILD_LIMIT_S = 60
+FULL_ROUNDS = 2
+"""Rounds with a sink that takes nothing; they mostly wait, and differ little."""
 
 SERVICE = (
     "stdlib NullHandler",
@@ -113,7 +115,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, dict[str, Rounds]], 
         if options.service:
             jobs += [
                 (name, kind)
-                for kind in ("lag", "stall", "full")
+                for kind in ("lag", "stall", "full")[: 3 if number < FULL_ROUNDS else 2]
                 for name in SERVICE
                 if name in options.names and (kind == "lag" or contenders()[name].writes)
             ]

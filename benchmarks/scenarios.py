@@ -132,7 +132,7 @@ SCENARIOS = {
         "an exception with its traceback, four frames",
         Call("order %s failed", ("i",), (("user_id", "12345"),), level="exception"),
         "try:\n            charge(i)\n        except ValueError:\n            {call}",
-        burst=20,
+        burst=10,
     ),
     "threads": Scenario("the headline from 8 threads", _HEADLINE),
     "tasks": Scenario("the headline from 1,000 asyncio tasks", _HEADLINE),
@@ -144,7 +144,7 @@ SCENARIOS = {
     "longer": Scenario(
         "a message of 100,000 characters, which may be cut",
         Call("report %s: %s", ("i", "LONGER")),
-        burst=5,
+        burst=2,
     ),
 }
 

@@ -9,7 +9,7 @@ def _setup(path: str) -> Target:
     import picologging
 
     handler = picologging.FileHandler(path)
-    handler.setFormatter(picologging.Formatter(TEXT))
+    handler.setFormatter(picologging.Formatter(TEXT, "%Y-%m-%d %H:%M:%S"))
     root = picologging.getLogger()
     root.addHandler(handler)
     root.setLevel(picologging.INFO)
@@ -22,6 +22,8 @@ CONTENDERS = [
         "picologging",
         _setup,
         line=None,
-        note="a logging of its own: libraries' lines do not reach it; none for 3.13",
+        skips=("threads",),
+        note="a logging of its own: libraries' lines do not reach it; hangs with 8 threads; "
+        "none for 3.13",
     )
 ]

@@ -207,16 +207,15 @@ _EDGE = r"(?<![A-Za-z0-9_])"
 # Each behind a literal of its own, and none repeats twice over something unbounded, so that time
 # stays linear in the text.
 
-# Those that have a word of so many characters, of letters, digits, ``_`` and ``-``; for the first
-# also ``+`` and ``/``.
+# Those that have a word of so many letters, digits, ``_`` and ``-``.
 WORDS: dict[int, tuple[Rule, ...]] = {
-    LONG: (
+    0: (
         Rule("password_hash", "{sha {ssha", r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}"),
         Rule(
             "bearer",
             "bearer basic negotiate apikey token ntlm splunk",
             _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk) {1,4}"
-            r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])(?=[._~]{0,8}[A-Za-z0-9+/_\-]{11})"
+            r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])"
             r"[A-Za-z0-9+/._~\-]{11,}={0,2})",
             lambda match: has_digit(match) or match[0].endswith("=") or len(match["secret"]) >= 16,
         ),
@@ -261,61 +260,71 @@ WORDS: dict[int, tuple[Rule, ...]] = {
     ),
 }
 
-# Those that have punctuation: of `_FOLD`'s, or two dashes.
-MARKS: tuple[Rule, ...] = (
-    Rule(
-        "private_key",
-        "-----begin",
-        r"(?s:-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?P<secret>(?:(?!-----).){1,16384})(?:-----END [A-Z0-9 ]{0,32}-----)?)",
+# Those that have punctuation of `_redact`'s, by the one that must be there.
+MARKS: dict[str, tuple[Rule, ...]] = {
+    "-----BEGIN": (
+        Rule(
+            "private_key",
+            "-----begin",
+            r"(?s:-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
+            r"(?P<secret>(?:(?!-----).){1,16384})(?:-----END [A-Z0-9 ]{0,32}-----)?)",
+        ),
     ),
-    Rule(
-        "url",
-        "@",
-        r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://[^\s/:@\"'<>?#\\]{0,256}"
-        r":(?P<secret>[^\s/\"'<>?#\\]{1,256})@",
-        _is_userinfo,
+    "@": (
+        Rule(
+            "url",
+            "@",
+            r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://[^\s/:@\"'<>?#\\]{0,256}"
+            r":(?P<secret>[^\s/\"'<>?#\\]{1,256})@",
+            _is_userinfo,
+        ),
+        Rule(
+            "url",
+            "@",
+            r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://(?P<secret>[^\s/:@\"'<>?#\\]{20,256})@",
+            has_digit,
+        ),
+        Rule(
+            "url",
+            "@",
+            r"(?<![\w/.\-])[A-Za-z][\w$]{0,30}/(?P<secret>[^\s/@\"']{4,128})"
+            r"@(?=//[A-Za-z]|[A-Za-z][A-Za-z0-9.\-]{0,128}:\d{2,5}/)",
+        ),
+        Rule(
+            "url",
+            "@",
+            r"(?<![^\s\"'=(\[,])[A-Za-z0-9_.\-]{1,64}:(?P<secret>[^\s:@/\"'<>]{1,128})"
+            r"@(?!sha256:)(?=tcp\(|unix\(|//[A-Za-z]|[A-Za-z0-9.\-]{1,128}(?::\d{2,5}\b|/))",
+            _is_userinfo,
+        ),
+        Rule(
+            "email",
+            "@",
+            r"(?<![A-Za-z0-9._%+\-@/:])[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}@"
+            r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9_@(]|\.[A-Za-z0-9])",
+            _is_address,
+        ),
     ),
-    Rule(
-        "url",
-        "@",
-        r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,24}://(?P<secret>[^\s/:@\"'<>?#\\]{20,256})@",
-        has_digit,
+    ":AA": (Rule("telegram", ":aa", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),),
+    "Q~": (
+        Rule(
+            "azure",
+            "q~",
+            _EDGE + r"[A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~.\-])",
+        ),
     ),
-    Rule(
-        "url",
-        "@",
-        r"(?<![\w/.\-])[A-Za-z][\w$]{0,30}/(?P<secret>[^\s/@\"']{4,128})"
-        r"@(?=//[A-Za-z]|[A-Za-z][A-Za-z0-9.\-]{0,128}:\d{2,5}/)",
+    "$": (
+        Rule(
+            "password_hash",
+            "$",
+            r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|argon2(?:id|i|d)\$[^\s\"';]{20,300}"
+            r"|[156y]\$[^\s\"',;$]{1,64}\$[./A-Za-z0-9]{20,128}|pbkdf2[-a-z0-9]*\$[^\s\"',;]{20,300}"
+            r"|scrypt\$[^\s\"',;]{20,300}|P\$[./A-Za-z0-9]{31})"
+            r"|(?<![A-Za-z0-9_])(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2|scrypt|pbkdf2:sha\d{1,3}:\d+|scrypt:[\d:]+)"
+            r"\$[^\s\"',;]{20,300}",
+        ),
     ),
-    Rule(
-        "url",
-        "@",
-        r"(?<![^\s\"'=(\[,])[A-Za-z0-9_.\-]{1,64}:(?P<secret>[^\s:@/\"'<>]{1,128})"
-        r"@(?!sha256:)(?=tcp\(|unix\(|//[A-Za-z]|[A-Za-z0-9.\-]{1,128}(?::\d{2,5}\b|/))",
-        _is_userinfo,
-    ),
-    Rule("telegram", ":aa", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),
-    Rule(
-        "azure", "q~", _EDGE + r"[A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~.\-])"
-    ),
-    Rule(
-        "password_hash",
-        "$",
-        r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|argon2(?:id|i|d)\$[^\s\"';]{20,300}"
-        r"|[156y]\$[^\s\"',;$]{1,64}\$[./A-Za-z0-9]{20,128}|pbkdf2[-a-z0-9]*\$[^\s\"',;]{20,300}"
-        r"|scrypt\$[^\s\"',;]{20,300}|P\$[./A-Za-z0-9]{31})"
-        r"|(?<![A-Za-z0-9_])(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2|scrypt|pbkdf2:sha\d{1,3}:\d+|scrypt:[\d:]+)"
-        r"\$[^\s\"',;]{20,300}",
-    ),
-    Rule(
-        "email",
-        "@",
-        r"(?<![A-Za-z0-9._%+\-@/:])[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}@"
-        r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9_@(]|\.[A-Za-z0-9])",
-        _is_address,
-    ),
-)
+}
 
 # Asked only for texts in which digits stand in such groups.
 NUMBERS: tuple[Rule, ...] = (
@@ -459,7 +468,7 @@ DISCORD = Rule(
 )
 
 NAMES = frozenset(
-    {rule.name for rule in (*chain(*WORDS.values()), *MARKS, *NUMBERS, DISCORD)}
+    {rule.name for rule in (*chain(*WORDS.values()), *chain(*MARKS.values()), *NUMBERS, DISCORD)}
     | {row[0] for row in _PREFIXED}
     | {"name", "registered", "path", "prose"}
 )

@@ -448,15 +448,15 @@ _PLAIN_PREFIX, _PLAIN_SIZE = 5, 30
 
 
 @functools.cache
-def prefixed() -> dict[str, list[Rule]]:
-    """Return the rules of `_PREFIXED` by the first three characters of what they match."""
-    heads: dict[str, list[Rule]] = {}
+def prefixed() -> dict[str, list[tuple[str, Rule]]]:
+    """Return prefixes and rules of `_PREFIXED` by the first three characters of the former."""
+    heads: dict[str, list[tuple[str, Rule]]] = {}
     for name, prefixes, characters, fewest in _PREFIXED:
         for prefix in prefixes.split():
             whole = rf"(?=[A-Za-z0-9_\-]{{{LONG}}})"  # what a text is asked for before all else
             source = rf"{_EDGE}{whole}{re.escape(prefix)}[{characters}]{{{fewest},}}"
             check = has_digit if len(prefix) <= _PLAIN_PREFIX and fewest < _PLAIN_SIZE else None
-            heads.setdefault(prefix[:3], []).append(Rule(name, "", source, check))
+            heads.setdefault(prefix[:3], []).append((prefix, Rule(name, "", source, check)))
     return heads
 
 

@@ -447,7 +447,11 @@ class Redactor:
             folded = text.encode("ascii", "replace").translate(_FOLD).decode("latin-1")
             is_marked = "!" in folded or "--" in text
             is_long = _LONG_RUN in folded or "earer " in text or "asic " in text
-            is_grouped = "wwww wwww wwww" in folded or "wwww wwwwww wwww" in folded
+            is_grouped = (
+                "wwww wwww wwww" in folded
+                or "wwww wwwwww wwww" in folded
+                or ("-" in text and _has_dashes(text))
+            )
             has_verb = " is " in text
             if not (is_marked or is_long or is_grouped or has_verb):
                 return text
@@ -757,6 +761,11 @@ class Redactor:
             is_flag = type(member) is str and member.startswith("-") and self.kind(member) == SECRET
             flag = member if is_flag and "=" not in member else ""
         return members
+
+
+def _has_dashes(text: str) -> bool:
+    """Say whether digits stand in the groups of a social security number."""
+    return b"000-00-0000" in text.encode(errors="replace").translate(_SAME_DIGITS)
 
 
 def _is_nothing(value: str) -> bool:

@@ -78,7 +78,7 @@ ENDINGS = (
     *("middlewaretoken", "sessiontoken", "refreshtoken", "usertoken", "bearertoken", "idtoken"),
 )
 
-LONG = 11
+LONG = 14
 """What has no word of so many characters, and no punctuation of `_redact`'s, holds no secret."""
 
 # Nothing to withhold: absence, types, and what prose puts behind a colon.
@@ -214,7 +214,9 @@ WORDS: dict[int, tuple[Rule, ...]] = {
         Rule(
             "bearer",
             "bearer basic negotiate apikey token ntlm splunk",
-            _EDGE + r"(?i:bearer|basic|negotiate|apikey|token|ntlm|splunk) {1,4}"
+            # The first two are looked for by themselves; behind the others stands a long word.
+            _EDGE + r"(?:(?i:bearer|basic) {1,4}|(?i:negotiate|apikey|token|ntlm|splunk) {1,4}"
+            r"(?=[+/._~]{0,8}[A-Za-z0-9_\-]{14}))"
             r"(?P<secret>(?=[A-Za-z0-9+/._~\-]{0,256}[0-9A-Z=])"
             r"[A-Za-z0-9+/._~\-]{11,}={0,2})",
             lambda match: has_digit(match) or match[0].endswith("=") or len(match["secret"]) >= 16,
@@ -222,7 +224,7 @@ WORDS: dict[int, tuple[Rule, ...]] = {
         Rule(
             "jwt",
             "eyj",
-            _EDGE + r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*){0,3}",
+            _EDGE + r"eyJ[A-Za-z0-9_\-]{11,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*){0,3}",
         ),
         Rule(
             "webhook",
@@ -246,16 +248,16 @@ WORDS: dict[int, tuple[Rule, ...]] = {
         Rule(
             "token",
             "hvs. hvb. hvr. ya29. dp. dt0 atlasv1. .eyj 1//0 flyv1 snyk_ pat. sha256~ v1.0- -us",
-            _EDGE + r"(?:hv[sbr]\.[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
+            _EDGE + r"(?:hv[sbr]\.[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{14}[A-Za-z0-9_.\-]{6,}"
             r"|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_\-]{1,35}\.)?[A-Za-z0-9]{30,}"
             r"|dt0[a-z]\d\d\.[A-Z0-9]{20,}\.[A-Z0-9]{40,}|1//0[A-Za-z0-9_\-]{30,}"
             r"|[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=\-]{40,}"
-            r"|[st]k\.eyJ[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,}"
+            r"|[st]k\.eyJ[A-Za-z0-9_\-]{14}[A-Za-z0-9_.\-]{6,}"
             r"|FlyV1 fm\d[A-Za-z]?_[A-Za-z0-9+/=_\-]{40,}"
             r"|pat\.[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9]{20,26}\.[A-Za-z0-9]{18,24}"
             r"|sha256~[A-Za-z0-9_\-]{40,}|v1\.0-[a-f0-9]{24}-[a-f0-9]{100,160}"
             r"|[a-f0-9]{32}-us\d{1,2}(?!\w)"
-            r"|snyk_uat\.[a-z0-9]{6,10}\.[A-Za-z0-9_\-]{11}[A-Za-z0-9_.\-]{9,})",
+            r"|snyk_uat\.[a-z0-9]{6,10}\.[A-Za-z0-9_\-]{14}[A-Za-z0-9_.\-]{6,})",
         ),
     ),
 }

@@ -256,9 +256,9 @@ class Redactor:
             for mark, rules in _secrets.MARKS.items()
         )
         self._endings = _endings(self._kinds)
-        # What was looked at closely and is clean, with its digits made equal: the lines of a server
-        # come again with other numbers. Only where no rule asks for a digit, so not behind "$", and
-        # for no long word.
+        # What was looked at closely and is clean, with digits and UUIDs made equal: the lines of a
+        # server come again with other numbers. Only where no rule asks for a digit, so not behind
+        # "$", and not with any other long word.
         self._shapes: set[bytes] = set()
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
@@ -455,12 +455,16 @@ class Redactor:
             has_verb = " is " in text
             if not (is_marked or is_long or is_grouped or has_verb):
                 return text
+            same = text
             if is_long:
-                text = self._look_at_words(text)
+                text, uuids = self._look_at_words(text)
+                is_long = uuids is None
+                for each in uuids or ():
+                    same = same.replace(each, "uuid")
             if is_marked:
                 shape = b""
                 if not (is_long or is_grouped or self._allowed) and len(text) <= _MAX_SHAPE:
-                    shape = text.encode(errors="replace").translate(_SAME_DIGITS)
+                    shape = same.encode(errors="replace").translate(_SAME_DIGITS)
                     if shape in self._shapes:
                         return text
                 told = self._look_at_marks(text, is_source)
@@ -469,7 +473,8 @@ class Redactor:
                         self._shapes.clear()
                     self._shapes.add(shape)
                 text = told
-            if (is_marked or has_verb) and self._by_name:
+            has_verb = has_verb or " was " in text or "ed to " in text or " set to " in text
+            if has_verb and (is_marked or " is " in text) and self._by_name:
                 text = self._named_values(_VERBS, _PROSE, text, is_source)
             if is_long or is_grouped:
                 text = self._look_at_digits(text)
@@ -478,12 +483,18 @@ class Redactor:
             self.errors += 1
             return MARKER
 
-    def _look_at_words(self, text: str) -> str:
-        """Withhold what has the form of a key or a token."""
+    def _look_at_words(self, text: str) -> tuple[str, list[str] | None]:
+        """
+        Withhold what has the form of a key or a token.
+
+        Returns:
+            ``(text, None)``; ``(text, uuids)`` if the long words are UUIDs alone, which are none.
+        """
         heads = _secrets.prefixed()
         longest = 0
         found: dict[Rule, None] = {}  # each once, however many words there are
-        for word in _LONG_WORDS.findall(text):
+        words = _LONG_WORDS.findall(text)
+        for word in words:
             size = len(word)
             if size > longest and not (size == 36 and word[8] == word[13] == word[18] == "-"):
                 longest = size  # of those that are no UUID, which is no token
@@ -493,6 +504,8 @@ class Redactor:
                         found[rule] = None
             elif word[0] in "MNO" and size > 22:
                 found[_secrets.DISCORD] = None
+        if not (longest or "earer " in text or "asic " in text):
+            return text, words
         for rule in found:
             if rule.name not in self._off:
                 text = self._apply(rule, text)
@@ -504,7 +517,7 @@ class Redactor:
                         if literal in lowered:
                             text = self._apply(rule, text)
                             break
-        return text
+        return text, None
 
     def _look_at_marks(self, text: str, is_source: bool) -> str:
         """Withhold what the characters around it make a secret."""

@@ -83,7 +83,7 @@ _ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,1
 # The value behind it: a quoted one, or up to what begins the next field.
 _QUOTED = re.compile(r"(?:[bBrRuUfF]{1,2})?(?P<quote>\\{0,8}[\"'])")
 _BARE = re.compile(
-    r"(?:[^\s,;&\"'<>\\]|[,;&](?!\s|$|[\w.\-]{1,64}\s?[=:])|[\"'<>](?=[^\s,;&\"'<>)\]}])"
+    r"(?:[^\s,;&\"'<>\\]+|[,;&](?!\s|$|[\w.\-]{1,64}\s?[=:])|[\"'<>](?=[^\s,;&\"'<>)\]}])"
     r"|\\(?![nrt\"'\\]))+"
 )
 _NESTED = re.compile(r"[\[({][^\[\](){}\n]{0,4096}[\])}]")

@@ -49,8 +49,9 @@ def test_a_context_does_not_mix_with_another() -> None:
 
 def test_no_secret_of_the_example_comes_out() -> None:
     """The secrets in the redaction example are withheld, the words beside them are not."""
-    done = run_command([sys.executable, str(EXAMPLES / "secrets.py")])
+    done = run_command([sys.executable, str(EXAMPLES / "withheld.py")])
 
+    assert done.lines[3]["user"] == {"db_password": "[redacted]"}
     for secret in ("hunter2", "abcdef1234567890", "tiger", "k-123", "blue-horse-42"):
         assert secret not in done.err
     assert done.lines[3]["max_tokens"] == 512

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from logweft.integrations import REGISTRY, select
 from programs import run
 
 PACKAGE = Path(inspect.getfile(importlib.import_module("logweft.integrations"))).parent
+ROOT = Path(__file__).parent.parent.parent
 TARGETS = sorted({target for row in REGISTRY.values() if not row.package for target in row.targets})
 
 
@@ -35,6 +37,17 @@ def test_a_row_has_its_file(name: str) -> None:
     assert row.targets
     assert row.covers
     assert bool(row.package) == bool(row.minimum)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_row_has_a_test_and_an_example(name: str) -> None:
+    """The library of each row is named in a test of the integrations and in an example."""
+    library = re.compile(rf"\b{REGISTRY[name].targets[0].partition('.')[0]}\b")
+    tests = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+    examples = [path.read_text() for path in (ROOT / "examples").rglob("*.py")]
+
+    assert any(map(library.search, tests))
+    assert any(map(library.search, examples))
 
 
 def test_every_file_has_a_row() -> None:

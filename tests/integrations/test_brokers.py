@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 import contracts
 import logweft
 from contracts import TRACE, TRACEPARENT, Lines, OutboundContract
+from programs import run_command
 
 pytestmark = pytest.mark.once
 
@@ -359,3 +361,13 @@ class TestAioPika(OutboundContract):
 
 class TestAioPikaRobust(TestAioPika):
     connect = staticmethod(aio_pika.connect_robust)
+
+
+def test_the_example_sends_and_receives_under_one_id(amqp: str) -> None:
+    """examples/amqp_messages.py, given a broker, receives each message under its sender's ID."""
+    example = Path(__file__).parent.parent.parent / "examples" / "amqp_messages.py"
+    done = run_command([sys.executable, str(example)], env={"AMQP_URL": amqp})
+
+    assert done.code == 0, done.err
+    received = [line for line in done.lines if line["message"] == "received paid"]
+    assert [line["correlation_id"] for line in received] == ["order-1", "order-2"]

@@ -424,8 +424,20 @@ def talk(port: int, *requests: bytes) -> list[bytes]:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         for request in requests:
             connection.sendall(request)
-            answers.append(connection.recv(65536))
+            answers.append(_answer(connection))
     return answers
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """Read one answer: as long as it says, or to the end of the connection."""
+    answer = b""
+    while piece := connection.recv(65536):
+        answer += piece
+        head, end, body = answer.partition(b"\r\n\r\n")
+        size = re.search(rb"(?i)content-length: *(\d+)", head)
+        if end and size is not None and len(body) >= int(size[1]):
+            break
+    return answer
 
 
 def test_a_refused_request_has_nobodys_id_under_waitress(lines: Lines) -> None:

@@ -596,3 +596,33 @@ def test_dict_config_names_a_callable() -> None:
         "logging.warning('x', extra={'password': 'abc1'})\n"
     )
     assert done.lines[0]["password"] == "'abc1'"
+
+
+HASH = "$12$" + "abcdefghijklmnopqrstu./0123456789ABCDEFGHIJKLMNOPQRS"
+
+
+@pytest.mark.parametrize(
+    ("clean", "secret"),
+    [
+        ("level: 3, the password is required", "level: 3, the password is hunter22"),
+        ("q: password%2Dhunter", "q: password%3Dhunter"),
+        (f"h: $3b{HASH}", f"h: $2b{HASH}"),
+        ("PASSABLE: hunter", "PASSWORD: hunter"),
+        ("a: 078-05", "a: 078-05-1120"),
+        ("id: 6f1b2c3d-94ae-4b1f-8c3d-0a9e8d7c6b5a", "token: 6f1b2c3d-94ae-4b1f-8c3d-0a9e8d7c6b5a"),
+        ("to: shop at example", "to: shop@mail.example.com"),
+    ],
+)
+def test_a_clean_text_lets_no_secret_pass_that_looks_like_it(clean: str, secret: str) -> None:
+    """What is known as clean is taken for known with other digits and UUIDs alone, never more."""
+    for _ in range(2):
+        assert logweft.redact(clean) == clean
+        assert "[redacted]" in logweft.redact(secret)
+
+
+def test_a_line_of_source_is_not_known_as_a_message() -> None:
+    """What stays in a traceback, the name of a value, is withheld in a message."""
+    for _ in range(2):
+        told = logweft.redact({"exception": {"stack_trace": "  password = hunter"}})
+        assert told["exception"]["stack_trace"] == "  password = hunter"
+        assert logweft.redact("  password = hunter") == "  password = [redacted]"

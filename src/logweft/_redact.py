@@ -257,8 +257,8 @@ class Redactor:
         )
         self._endings = _endings(self._kinds)
         # What was looked at closely and is clean, with digits and UUIDs made equal: the lines of a
-        # server come again with other numbers. Only where no rule asks for a digit, so not behind
-        # "$", and not with any other long word.
+        # server come again with other numbers. Only where nothing that is looked for depends on a
+        # digit's value, as "$2b$" and "%3D" do.
         self._shapes: set[bytes] = set()
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
@@ -462,19 +462,19 @@ class Redactor:
                 for each in uuids or ():
                     same = same.replace(each, "uuid")
             if is_marked:
+                has_verb = has_verb or " was " in text or "ed to " in text or " set to " in text
                 shape = b""
-                if not (is_long or is_grouped or self._allowed) and len(text) <= _MAX_SHAPE:
+                if not (is_source or is_long or is_grouped or has_verb) and self._is_alike(text):
                     shape = same.encode(errors="replace").translate(_SAME_DIGITS)
                     if shape in self._shapes:
                         return text
                 told = self._look_at_marks(text, is_source)
-                if shape and told == text and "$" not in text:
+                if shape and told == text:
                     if len(self._shapes) >= _MAX_CACHED:
                         self._shapes.clear()
                     self._shapes.add(shape)
                 text = told
-            has_verb = has_verb or " was " in text or "ed to " in text or " set to " in text
-            if has_verb and (is_marked or " is " in text) and self._by_name:
+            if has_verb and self._by_name:
                 text = self._named_values(_VERBS, _PROSE, text, is_source)
             if is_long or is_grouped:
                 text = self._look_at_digits(text)
@@ -482,6 +482,10 @@ class Redactor:
         except Exception:  # noqa: BLE001 - fails closed
             self.errors += 1
             return MARKER
+
+    def _is_alike(self, text: str) -> bool:
+        """Say whether *text* is as clean as one that differs from it in digits and UUIDs alone."""
+        return not (len(text) > _MAX_SHAPE or "$" in text or "%" in text or self._allowed)
 
     def _look_at_words(self, text: str) -> tuple[str, list[str] | None]:
         """

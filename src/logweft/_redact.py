@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import re
 import threading
@@ -12,7 +10,7 @@ from typing import Any
 
 from . import _secrets
 from ._plain import put, type_name
-from ._secrets import Rule
+from ._secrets import Pattern, Rule
 
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""
@@ -57,49 +55,47 @@ _DIGITS = bytes(
 
 _SAME_DIGITS = bytes(ord("0") if 48 <= code <= 57 else code for code in range(256))
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_LONG_WORDS = re.compile(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
+_WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_LONG_WORDS = Pattern(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
 
 # What may stand between a name and its ``=`` or ``:``.
 _BETWEEN = " \t\n\"'\\]:=0123456789_"
-_LAST_NAME = re.compile(r"[A-Za-z0-9_.\-]+\Z")
-_PAIR = re.compile(r"[(\[]b?\\{0,8}[\"'][^\"']{1,128}[\"'],")
+_LAST_NAME = Pattern(r"[A-Za-z0-9_.\-]+\Z")
+_PAIR = Pattern(r"[(\[]b?\\{0,8}[\"'][^\"']{1,128}[\"'],")
 
 # ``name=``, ``name: ``, ``"name": ``, ``\"name\": ``, ``('name', ``; not ``arn:aws:...:secret:x``
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = Pattern(
     r"(?:(?<![A-Za-z0-9_.\-])|(?<=\\[nrt]))"
     r"(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,127})(?P<close>\\{0,8}[\"'])?"
     r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|(?<![a-z0-9]:secret):(?!//|:))\s{0,8}|(?(close),\s{0,4}|(?!)))"
 )
 # ``--password x``, ``password is x``, ``<password>x<``
-_FLAG = re.compile(r"(?<![\w\-])--(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,63})\s{1,4}(?=[^\s\-])")
-_EQUALS = re.compile("[=:]+")
-_VERBS = re.compile(r"\s(?:is|was|changed to|set to)\s")
-_PROSE = re.compile(
+_FLAG = Pattern(r"(?<![\w\-])--(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,63})\s{1,4}(?=[^\s\-])")
+_EQUALS = Pattern("[=:]+")
+_VERBS = Pattern(r"\s(?:is|was|changed to|set to)\s")
+_PROSE = Pattern(
     r"\b(?P<name>[A-Za-z_]{3,32})\s(?:is|was|changed to|set to)\s?:?\s(?:now\s)?(?=[^\s\"']{4})"
 )
-_ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,128})?>(?=[^<\s])")
+_ELEMENT = Pattern(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,128})?>(?=[^<\s])")
 
 # The value behind it: a quoted one, or up to what begins the next field.
-_QUOTED = re.compile(r"(?:[bBrRuUfF]{1,2})?(?P<quote>\\{0,8}[\"'])")
-_BARE = re.compile(
+_QUOTED = Pattern(r"(?:[bBrRuUfF]{1,2})?(?P<quote>\\{0,8}[\"'])")
+_BARE = Pattern(
     r"(?:[^\s,;&\"'<>\\]+|[,;&](?!\s|$|[\w.\-]{1,64}\s?[=:])|[\"'<>](?=[^\s,;&\"'<>)\]}])"
     r"|\\(?![nrt\"'\\]))+"
 )
-_NESTED = re.compile(r"[\[({][^\[\](){}\n]{0,4096}[\])}]")
-_COOKIES = re.compile(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=]+(?:=[^\s;,\"']*)?)*")
-_SCHEME = re.compile(
+_NESTED = Pattern(r"[\[({][^\[\](){}\n]{0,4096}[\])}]")
+_COOKIES = Pattern(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=]+(?:=[^\s;,\"']*)?)*")
+_SCHEME = Pattern(
     r"(?i:bearer|basic|negotiate|apikey|api-key|token|ntlm|splunk|genie_?key|sso-key|oauth)\s{1,4}"
 )
-_PARAMETERS = re.compile(
+_PARAMETERS = Pattern(
     r"(?i:digest|aws4-hmac-sha256|hawk|signature|oauth|mac)\s"
     r"(?:[A-Za-z_]{1,32}=(?:\\{0,8}\"[^\"\n]{0,1024}\"|[^\s,\"']{1,1024})(?:,\s?(?=[A-Za-z_]{1,32}=))?){1,32}"
 )
-_CALL = re.compile(
-    r"[A-Za-z_][\w.]*[(\[]|(?:await|lambda|not|os|self|cls|request|config|settings)\b"
-)
-_OPAQUE = re.compile(r"(?=[^\s]*\d)[A-Za-z0-9+/_\-.=%~]{12,}")
-_WORDS_BEFORE = re.compile(r"(?:[A-Za-z]{2,20}[ \-_]){1,3}$")
+_CALL = Pattern(r"[A-Za-z_][\w.]*[(\[]|(?:await|lambda|not|os|self|cls|request|config|settings)\b")
+_OPAQUE = Pattern(r"(?=[^\s]*\d)[A-Za-z0-9+/_\-.=%~]{12,}")
+_WORDS_BEFORE = Pattern(r"(?:[A-Za-z]{2,20}[ \-_]){1,3}$")
 
 # A name that says nothing alone: "API key: x", "card number: x".
 _LAST_WORDS = frozenset(
@@ -108,29 +104,29 @@ _LAST_WORDS = frozenset(
 )
 
 # A conversion of a template, and what stands before it.
-_CONVERSION = re.compile(
+_CONVERSION = Pattern(
     r"%(?:\((?P<name>[^()]{1,128})\))?[#0\- +]{0,5}[0-9*.]{0,16}[hlL]?(?P<type>[A-Za-z%])"
 )
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"(?P<name>[A-Za-z0-9_.\-]{1,64})[\"']?(?:\s{0,4}[=:]\s{0,4}|\sis\s)[\"']?(?:[A-Za-z]{1,16}\s)?$"
 )
 
 # What is before the first of a pair: ``('``, ``[b"``
-_OPENS = re.compile(r"[(\[]b?\\?[\"']$")
+_OPENS = Pattern(r"[(\[]b?\\?[\"']$")
 
 # A value that is none, where it stands.
-_MASKED = re.compile(_secrets.MASKED, re.VERBOSE | re.ASCII)
-_MASKED_HERE = re.compile(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
-_NEXT_FIELD = re.compile(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
-_PROSE_BEHIND = re.compile(
+_MASKED = Pattern(_secrets.MASKED, re.VERBOSE | re.ASCII)
+_MASKED_HERE = Pattern(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
+_NEXT_FIELD = Pattern(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
+_PROSE_BEHIND = Pattern(
     r"[a-z]+\s(?!(?:on|in|for|from|at|as|to|with|and|by|of|is|was|not|or)\b)[a-z]+\b(?!=)"
 )
 
 # What a URL or a form has encoded, with what stands around it.
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_ENCODED = re.compile(r"[^\s&\"'<>=?]+")
+_ESCAPE = Pattern(r"%[0-9A-Fa-f]{2}")
+_ENCODED = Pattern(r"[^\s&\"'<>=?]+")
 
-_NUMBER = re.compile(r"-?\d{1,32}(?:\.\d{1,32})?")
+_NUMBER = Pattern(r"-?\d{1,32}(?:\.\d{1,32})?")
 
 # Fields of a pair spelt out: {"name": "Authorization", "value": "..."}
 _NAME_FIELDS = ("name", "key", "header", "field", "k", "Name", "Key", "parameter", "param")
@@ -294,6 +290,9 @@ class Redactor:
             if strategy == "mask":
                 return f"****{secret[-4:]}" if len(secret) >= 8 else "****"
             if strategy == "hash":
+                import hashlib
+                import hmac
+
                 digest = hmac.new(self._hash_key, secret.encode(errors="replace"), hashlib.sha256)
                 return f"[hash:{digest.hexdigest()[:16]}]"
             if strategy == "drop":
@@ -582,7 +581,7 @@ class Redactor:
         return rule.pattern.sub(withheld, text)
 
     def _named_values(
-        self, separator: re.Pattern[str], pattern: re.Pattern[str], text: str, is_source: bool
+        self, separator: Pattern, pattern: Pattern, text: str, is_source: bool
     ) -> str:
         """
         Withhold the values behind a secret's name and *separator*, where *pattern* matches.
@@ -607,7 +606,7 @@ class Redactor:
                 done = at = end
         return "".join(parts) + text[done:] if parts else text
 
-    def _values(self, pattern: re.Pattern[str], text: str, is_source: bool) -> str:
+    def _values(self, pattern: Pattern, text: str, is_source: bool) -> str:
         """Withhold the values behind each match of *pattern* that names a secret."""
         parts: list[str] = []
         done = 0
@@ -660,7 +659,7 @@ class Redactor:
             if scheme is not None and scheme.end() < end:
                 start = scheme.end()
             return start, end
-        if match.re is _ELEMENT:
+        if match.re is _ELEMENT.compiled:
             end = text.find("<", start, start + 4096)
             return None if end < 0 or _is_nothing(text[start:end]) else (start, end)
         whole = _COOKIES.match(text, start) if is_header else _PARAMETERS.match(text, start)
@@ -683,7 +682,7 @@ class Redactor:
             return None
         if _CALL.match(text, start):
             return None
-        if match.re is _PROSE and (value.isalpha() or not any(map(str.isdigit, value))):
+        if match.re is _PROSE.compiled and (value.isalpha() or not any(map(str.isdigit, value))):
             return None  # "the password is required"
         if match[0].rstrip()[-1:] == ":" and _PROSE_BEHIND.match(text, start):
             return None  # "jwt: signature verification failed"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
-import grpc.experimental
 import grpc.aio
+import grpc.experimental
 import pytest
 
 import contracts

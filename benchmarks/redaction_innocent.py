@@ -125,7 +125,7 @@ path|shop.files|reading /etc/shop/secrets.d/%d/password.txt|small
 path|shop.files|GET /.well-known/jwks.json %d|small
 path|shop.files|open(/run/secrets/db_password) took %s ms|decimal
 path|shop.files|https://docs.example.com/guides/api-keys?section=%d#rotate-token|small
-path|shop.files|/home/ada/src/auth/token_bucket.py:%d|small
+path|shop.files|/srv/shop/src/auth/token_bucket.py:%d|small
 prose|shop.users|Password reset email sent to user %d|large
 prose|shop.users|Invalid password for user %d|large
 prose|shop.users|Password changed for account %d; all sessions closed|large

@@ -443,7 +443,7 @@ def small_disk(tmp_path: Path) -> Path:
     )
     if mount.returncode:
         pytest.skip("mounting a tmpfs is not allowed here; /dev/full stands in, in test_queue.py")
-    yield tmp_path  # type: ignore[misc]
+    yield tmp_path  # type: ignore[misc]  # a fixture that cleans up
     subprocess.run(["umount", "-l", tmp_path], timeout=20, check=True)
 
 

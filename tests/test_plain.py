@@ -556,7 +556,7 @@ def test_a_pydantic_model_is_its_shown_fields() -> None:
         blob: pydantic.SecretBytes
         homes: list[Address]
 
-        @pydantic.computed_field  # type: ignore[prop-decorator]
+        @pydantic.computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
         @property
         def initial(self) -> str:
             return self.name[0]

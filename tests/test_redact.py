@@ -240,7 +240,7 @@ def test_a_wrong_option_says_what_is_right(
 def test_a_secret_never_stands_in_an_error_message() -> None:
     """A wrong option's value is shown redacted."""
     with pytest.raises(TypeError) as failure:
-        Redactor(names=f"password={SECRET}")  # type: ignore[arg-type]
+        Redactor(names=f"password={SECRET}")  # type: ignore[arg-type]  # the wrong type is the point
     assert SECRET not in str(failure.value)
 
 
@@ -395,7 +395,7 @@ def test_the_applications_objects_stay_as_they_are(
     else:
         handler.setFormatter(make())
     keeper = logging.Handler()
-    keeper.emit = records.append  # type: ignore[method-assign]
+    keeper.emit = records.append  # type: ignore[method-assign]  # to see what it gets
     first = logging.Handler()
     states: list[tuple[Any, Any, Any]] = []
     first.emit = lambda record: states.append(  # type: ignore[method-assign]

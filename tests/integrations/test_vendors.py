@@ -536,7 +536,7 @@ def test_what_a_filter_of_yours_has_put_on_a_record_stays(app: logging.Logger) -
     first, ours_queued = Vendor(), logweft.QueueHandler(ours)
     first.addFilter(logweft.ContextFilter())
     kept: list[logging.LogRecord] = []
-    vendor.emit = kept.append  # type: ignore[method-assign]
+    vendor.emit = kept.append  # type: ignore[method-assign]  # to see what it gets
     app.handlers[:] = [first, vendor]
     with logweft.adopt("order-1"):
         app.info("paid")

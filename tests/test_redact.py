@@ -398,7 +398,7 @@ def test_the_applications_objects_stay_as_they_are(
     keeper.emit = records.append  # type: ignore[method-assign]  # to see what it gets
     first = logging.Handler()
     states: list[tuple[Any, Any, Any]] = []
-    first.emit = lambda record: states.append(  # type: ignore[method-assign]
+    first.emit = lambda record: states.append(  # type: ignore[method-assign]  # to see what it gets
         (record.msg, record.args, dict(record.__dict__))
     )
     log = logging.Logger("app")  # noqa: LOG001 - pytest adds handlers to others
@@ -452,7 +452,7 @@ def test_a_strategy_that_raises_withholds() -> None:
 
 def test_a_strategy_may_return_anything() -> None:
     """What a callable returns that is no text is made one."""
-    redactor = Redactor(rules={"name": lambda secret: len(secret)})  # type: ignore[dict-item, return-value]
+    redactor = Redactor(rules={"name": lambda secret: len(secret)})  # type: ignore[dict-item, return-value]  # no text: the point
 
     assert redactor.tree({"password": SECRET}) == {"password": "10"}
 

@@ -138,7 +138,7 @@ def test_the_record_stays_as_it_was(lines: Lines) -> None:
     """The record, its arguments and its fields are the same objects with the same content."""
     seen: list[logging.LogRecord] = []
     after = logging.Handler()
-    after.emit = seen.append  # type: ignore[method-assign]
+    after.emit = seen.append  # type: ignore[method-assign]  # to see what it gets
     lines.logger.addHandler(after)
     extra = {"user": {"password": SECRET, "tags": ["a", {"token": SECRET}]}}
     before = copy.deepcopy(extra)
@@ -153,7 +153,7 @@ def test_the_record_stays_as_it_was(lines: Lines) -> None:
     assert SECRET not in lines.text
     assert (record.msg, record.args) == ("%s %s", args)
     assert record.args is not None
-    assert record.args[1] is args[1]  # type: ignore[index]
+    assert record.args[1] is args[1]  # type: ignore[index]  # a tuple, as given
     assert record.__dict__["user"] is extra["user"]
     assert (extra, args[1]) == (before, {"password": SECRET})
     assert record.exc_text is None
@@ -229,7 +229,7 @@ def test_on_a_logger_it_protects_every_handler() -> None:
 def test_it_stands_before_a_queue() -> None:
     """On the stdlib's QueueHandler, what is queued is the copy."""
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    handler = logging.handlers.QueueHandler(waiting)  # type: ignore[arg-type]
+    handler = logging.handlers.QueueHandler(waiting)  # type: ignore[arg-type]  # any queue will do
     handler.addFilter(logweft.RedactionFilter())
     logging.getLogger("their.queue").addHandler(handler)
 

@@ -1337,6 +1337,35 @@ def test_logrotate_by_rename_and_sighup(rounds: int, how: str, tmp_path: Path) -
     assert messages((tmp_path / "app.log").read_text())[-1] == f"0 {rounds}"
 
 
+def test_a_file_reopened_while_it_is_written(tmp_path: Path) -> None:
+    """Closing and reopening at any moment costs the application no descriptor, and us no line."""
+    program = """
+        installation = to_file(sys.argv[1])
+        handler, = log.handlers
+        written = 0
+        def work():
+            global written
+            while running:
+                log.info(written)
+                written += 1
+                time.sleep(0.0002)
+        sys.setswitchinterval(1e-5)
+        running = True
+        thread = threading.Thread(target=work)
+        thread.start()
+        while written < 5000:  # some 15 of the 20,000 reopened files met a race
+            handler.close()
+            handler.stream = handler._open()
+            time.sleep(0)
+        running = False
+        thread.join()
+        assert installation.flush(30) and installation.stats().written == written
+        print(written)
+    """
+    done = succeed(program, tmp_path / "app.log", deadline=120)
+    assert messages((tmp_path / "app.log").read_text()) == [str(n) for n in range(int(done.out))]
+
+
 def test_a_directory_that_is_removed(tmp_path: Path) -> None:
     """With the directory of the file gone, calls go on and lines keep going to the open file."""
     program = """
@@ -1647,6 +1676,7 @@ PROVEN: dict[str, str] = {
     "test_real_programs.py::test_django test_real_programs.py::test_celery "
     "test_takeover.py::test_caplog_sees_everything",
     "F26": "test_logrotate_by_copytruncate test_logrotate_by_rename_and_sighup "
+    "test_a_file_reopened_while_it_is_written "
     "test_queue.py::test_a_rotating_file_rotates_with_all_lines_present",
     "F27": "test_a_directory_that_is_removed test_a_disk_that_fails_for_a_while",
     "F28": "test_odd_clocks",

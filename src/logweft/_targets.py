@@ -139,37 +139,37 @@ class DescriptorTarget(Target):
     handler: logging.StreamHandler[Any]
 
     def __init__(
-        self, handler: logging.StreamHandler[Any], front: logging.Handler, descriptor: int
+        self, handler: logging.StreamHandler[Any], front: logging.Handler, file: tuple[int, int]
     ) -> None:
         super().__init__(handler, front)
-        self.destination = getattr(handler, "baseFilename", descriptor)
-        self._open(descriptor)
+        number, descriptor = file
+        self.destination = getattr(handler, "baseFilename", number)
+        self._use(handler.stream, descriptor)
 
-    def _open(self, descriptor: int) -> None:
-        self._stream = self.handler.stream
-        self._fd = os.dup(descriptor)
-        self._close = weakref.finalize(self, os.close, self._fd)
+    def _use(self, stream: Any, descriptor: int) -> None:
+        """Write to *descriptor*, ours from now on, for as long as the handler has this *stream*."""
+        self._stream = stream
+        self._fd = descriptor
+        self._close = weakref.finalize(self, os.close, descriptor)
         self._close.atexit = False  # there may be lines after this
-        mode = os.fstat(self._fd).st_mode
+        mode = os.fstat(descriptor).st_mode
         self.batch_bytes = _PIPE_BATCH_BYTES if stat.S_ISFIFO(mode) else _BATCH_BYTES
         self._is_file = stat.S_ISREG(mode)
         self._is_new = True
 
     def _follow(self) -> None:
         """Open what the handler has opened since: setStream(), or a reopened log file."""
+        stream = self.handler.stream
         path = getattr(self.handler, "baseFilename", None)
-        if self.handler.stream is not None:
-            descriptor = _descriptor(self.handler)
+        descriptor = None
+        if stream is not None:
+            _, descriptor = _duplicate(stream) or (None, None)
         elif path is not None and not self.retired and not _is_same_file(path, self._fd):
             # Closed, as one does after a rename: a FileHandler would open its path again by itself.
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        else:
-            return
         if descriptor is not None:
             self._close()
-            self._open(descriptor)
-            if self.handler.stream is None:
-                os.close(descriptor)
+            self._use(stream, descriptor)
 
     def forget(self) -> None:
         """Begin afresh: what waits, and the rest of a line half written, is the parent's."""
@@ -348,32 +348,40 @@ _FILES = (
 def make_target(handler: logging.Handler, front: logging.Handler) -> Target:
     """Return the `Target` that fits *handler*, for the QueueHandler *front*."""
     if type(handler) is logging.StreamHandler or type(handler) is logging.FileHandler:
-        descriptor = _descriptor(handler)
-        if descriptor is not None:
-            try:
-                return DescriptorTarget(handler, front, descriptor)
-            except OSError:  # no descriptors left: its stream has one
-                return LineTarget(handler, front)
+        file = _duplicate(_opened(handler))
+        if file is not None:
+            return DescriptorTarget(handler, front, file)
     if isinstance(handler, (logging.StreamHandler, *_FILES)):
         return LineTarget(handler, front)
     return RecordTarget(handler, front)
 
 
-def _descriptor(handler: logging.StreamHandler[Any]) -> int | None:
-    """Return the number of the handler's open file; None: it has none."""
+def _opened(handler: logging.StreamHandler[Any]) -> Any:
+    """Return the handler's stream, opened if it waits for its first line (``delay=True``)."""
+    if isinstance(handler, logging.FileHandler) and handler.stream is None:
+        try:
+            handler.stream = handler._open()
+        except OSError:
+            return None  # each line will try again
+    return handler.stream
+
+
+def _duplicate(stream: Any) -> tuple[int, int] | None:
+    """Return ``(number, descriptor of our own)`` of *stream*'s file; None: it has no open file."""
+    # Any other stream may have a file and write something else to it than the text: the pipe to
+    # Dramatiq's main process takes messages, each behind its length.
+    if not isinstance(stream, io.TextIOWrapper):
+        return None
     try:
-        if isinstance(handler, logging.FileHandler) and handler.stream is None:
-            handler.stream = handler._open()  # delay=True
-        # Any other stream may have a file and write something else to it than the text: the
-        # pipe to Dramatiq's main process takes messages, each behind its length.
-        if not isinstance(handler.stream, io.TextIOWrapper):
-            return None
-        handler.stream.flush()  # what was written before us stands before us
-        descriptor = handler.stream.fileno()
-        os.fstat(descriptor)
+        stream.flush()  # what was written before us stands before us
+        number = stream.fileno()
+        descriptor = os.dup(number)
     except Exception:  # noqa: BLE001 - a stand-in for a stream raises anything
         return None
-    return descriptor if isinstance(descriptor, int) else None
+    if stream.closed:  # by another thread: its number may have been another file's by then
+        os.close(descriptor)
+        return None
+    return number, descriptor
 
 
 def is_torn(path: str) -> bool:

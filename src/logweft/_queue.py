@@ -7,6 +7,7 @@ import contextvars
 import errno
 import logging
 import logging.handlers
+import math
 import os
 import select
 import sys
@@ -49,6 +50,9 @@ one wake for all lines of a burst beats one for each. Measured against 0, 5 ms a
 
 RETRY_S = 0.2
 """Pause between two attempts on a target that is full for the moment, such as a disk (seconds)."""
+
+START_S = 1.0
+"""Pause between two attempts to start a thread where there is none to be had (seconds)."""
 
 REPORT_S = 10.0
 """Shortest time between two reports of our own errors on file descriptor 2 (seconds)."""
@@ -98,7 +102,8 @@ class Listener:
     A bounded queue and the thread that empties it into the targets.
 
     The thread starts with the first line, in an empty context, and again whenever it is gone. Where
-    none can be started (a subinterpreter, an interpreter on its way out) callers write themselves.
+    none can be started (a subinterpreter, an interpreter on its way out) callers write themselves,
+    and try again after a second.
 
     Args:
         capacity: most lines waiting (lines).
@@ -165,12 +170,12 @@ class Listener:
         self.nested = False
         self._thread: threading.Thread | None = None
         self._thread_id: int | None = None
-        self._generation = 0  # of the thread: one that is not of the last ends
         self._awake = False  # the thread will look at the queue without being told
         self._urgent = self._leaving = self._abandoned = False
         self._stalled_until = 0.0
         self._in_vain = -1  # lines written when a flush last gave up
         self._synchronous = self._always_synchronous
+        self._start_at = math.inf  # when to try again whether there are threads now
         self.written = self.errors = self.depth = self.bytes = 0
         self.dropped: Counter[int] = Counter()
         self._by_level: dict[int, list[tuple[Target, int]]] | None = None
@@ -220,7 +225,7 @@ class Listener:
         # One step, since a line that comes between the look and the removal would be lost.
         with self._lock:
             target.retired = True
-            if not (target.waiting or target.taken):
+            if not target.is_busy():
                 self.remove(target)
 
     def _revive(self, target: Target) -> Target:
@@ -363,7 +368,7 @@ class Listener:
 
     def _wake(self) -> None:
         """See to it that what waits is written."""
-        if self._synchronous:
+        if self._synchronous and time.monotonic() < self._start_at:
             self._write_here()
         elif self._thread is None:
             self._start()
@@ -383,66 +388,70 @@ class Listener:
                 return
             self._leaving = False
             self._make_bell()  # of the thread's own kind: gevent's patch_all() changes both
-            self._generation += 1
             try:
-                self._thread = threading.Thread(
-                    target=contextvars.Context().run,
-                    args=(self._run, self._generation),
-                    name="logweft",
-                    daemon=True,
+                thread = threading.Thread(
+                    target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
                 )
-                self._thread.start()
-            except RuntimeError:  # no threads here, or no more of them
+                self._thread = thread  # a thread that is not this one ends
+                thread.start()
+                self._synchronous = False
+            except BaseException as error:
                 self._thread = None
-                self._synchronous = True
-            except BaseException:  # a signal handler's: if the thread runs, it sees this and ends
-                self._thread = None
-                raise
+                if type(error) is not RuntimeError:
+                    raise  # a signal handler's, or no stack left
+                # No threads here, or no more of them for the moment.
+                self._synchronous, self._start_at = True, time.monotonic() + START_S
         if self._synchronous:
             self._write_here()
 
     def _write_here(self) -> None:
         """Write what waits on the caller's thread."""
-        due = list(self.targets)
+        due, caller = list(self.targets), threading.get_ident()
         # Once more for what a signal handler or a target has logged meanwhile: it finds itself
         # inside the write that is under way, and leaves its line to us.
-        while due and self._writer != threading.get_ident():
+        while due and self._writer != caller:
             # Inside the try, since an exception may be thrown in as soon as the lock is taken.
             try:
                 if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
                     return
-                self._writer = threading.get_ident()
+                self._writer = caller
                 for target in due:
                     self._write(target)
             finally:
-                if self._writing._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
+                # No call comes before the release, since any may be the last one: a handler that
+                # interrupts it may throw, and whoever is never released is waited for in vain.
+                if self._writer == caller:
                     self._writer = 0
+                try:  # noqa: SIM105 - contextlib.suppress() is a call
                     self._writing.release()
+                except RuntimeError:
+                    pass  # not acquired
             due = [target for target in list(self.targets) if _is_due(target)]
 
     # In the listener's thread
 
-    def _run(self, generation: int) -> None:
+    def _run(self) -> None:
         self._thread_id = threading.get_ident()
+        thread = threading.current_thread()
         try:
             while True:
                 try:
-                    if not self._cycle(generation):
+                    if not self._cycle(thread):
                         return
                 except BaseException as error:  # noqa: BLE001 - it survives everything and says so
                     self.note_error(error)
         finally:
             with self._lock:
-                if self._generation == generation:
+                if self._thread is thread:
                     self._thread = self._thread_id = None
                     self._awake = False
 
-    def _cycle(self, generation: int) -> bool:
+    def _cycle(self, thread: threading.Thread) -> bool:
         """Wait for lines and write them; say whether there will be another time."""
         with self._lock:
-            if self._generation != generation or self._thread is None:
+            if self._thread is not thread:
                 return False
-            held = any(target.waiting or target.taken for target in self.targets)
+            held = any(target.is_busy() for target in self.targets)
             self._awake = any(map(_is_due, self.targets))
             if self._leaving and not held:
                 # Said under the lock: whoever puts a line after this sees it and starts a thread.
@@ -479,22 +488,27 @@ class Listener:
 
     def _take(self, target: Target) -> bool:
         """Move lines from `waiting` to `taken`, unless an attempt has left some there."""
-        while target.waiting and not target.taken:
+        while target.is_busy():
             with self._lock:
-                batch = target.waiting
-                if self.bytes <= target.batch_bytes:
-                    target.waiting = deque()
-                else:
-                    batch = _cut(batch, target.batch_bytes)
-                lines = [item for item in batch if item is not None]
-                self._by_level = None
-                self._leave_queue(lines)
-                target.taken.extend(lines)
-                target.skip(len(batch) - len(lines))
+                is_new = not target.taken
+                if is_new and self.bytes <= target.batch_bytes:
+                    batch, fresh = target.waiting, deque[Item | None]()
+                    # In one step, so that an exception thrown in finds each line in one of the two.
+                    self._by_level, target.taken, target.waiting = None, batch, fresh
+                elif is_new:
+                    self._by_level = None
+                    _cut(target.waiting, target.taken, target.batch_bytes)
+                lines = deque(filter(None, target.taken))
+                target.skip(len(target.taken) - len(lines))
+                target.taken = lines
+                if is_new:
+                    self._leave_queue(lines)
                 if not any(each.waiting for each in self.targets):
                     # An exception thrown into a `put` may have left them askew.
                     self.depth = self.bytes = 0
-        return bool(target.taken)
+            if target.taken:
+                return True
+        return False
 
     def _take_report(self, target: Target) -> bool:
         """Add the line that says how many lines were dropped, once a target moves again."""
@@ -588,7 +602,7 @@ class Listener:
         deadline = time.monotonic() + timeout
         with self._lock:
             goals = [(target, target.goal()) for target in self.targets]
-        while any(target.settled < goal for target, goal in goals):
+        while any(target.settled < goal and target.is_busy() for target, goal in goals):
             if time.monotonic() >= deadline:
                 self._in_vain = self.written
                 return False
@@ -621,7 +635,7 @@ class Listener:
     def finish(self) -> None:
         """Flush at exit; what is logged afterwards is written by its caller."""
         done = self.flush()
-        self._synchronous = True
+        self._synchronous, self._start_at = True, math.inf
         self._awake = False
         if not done:
             self._abandoned = True
@@ -672,21 +686,20 @@ def _by_name(levels: Mapping[int, int]) -> dict[str, int]:
     return {logging.getLevelName(level): number for level, number in sorted(levels.items())}
 
 
-def _cut(waiting: deque[Item | None], limit: int) -> deque[Item | None]:
-    """Take the first lines from *waiting*, *limit* bytes at most but one line at least."""
-    batch: deque[Item | None] = deque()
+def _cut(waiting: deque[Any], taken: deque[Any], limit: int) -> None:
+    """Move the first lines from *waiting* to *taken*, *limit* bytes at most but one at least."""
     size = 0
     while waiting:
         item = waiting[0]
         size += item[1] if item is not None else 0
-        if batch and size > limit:
+        if taken and size > limit:
             break
-        batch.append(waiting.popleft())
-    return batch
+        taken.append(item)
+        waiting.popleft()
 
 
 def _is_due(target: Target) -> bool:
-    return bool(target.waiting or target.taken) and time.monotonic() >= target.retry_at
+    return target.is_busy() and time.monotonic() >= target.retry_at
 
 
 def _own_stderr(owner: object) -> int | None:

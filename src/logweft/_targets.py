@@ -71,7 +71,7 @@ class Target:
     def forget(self) -> None:
         """Begin afresh: what waits is written by the parent process."""
         self.waiting: deque[Item | None] = deque()  # None: that line was dropped
-        self.taken: deque[Item] = deque()
+        self.taken: deque[Any] = deque()  # Items
         self.settled = self._skipped = 0
         self.unreported: Counter[int] = Counter()
         self.retry_at = self.report_at = 0.0
@@ -79,6 +79,10 @@ class Target:
     def goal(self) -> int:
         """Return what `settled` will be when everything of this moment is settled."""
         return self.settled + self._skipped + len(self.taken) + len(self.waiting)
+
+    def is_busy(self) -> bool:
+        """Say whether lines wait or are being written."""
+        return bool(self.waiting or self.taken)
 
     def settle(self, number: int) -> None:
         """Count lines that are out of `taken`, and those dropped behind them once it is empty."""

@@ -1082,7 +1082,8 @@ def test_no_thread_to_be_had_for_a_while(tmp_path: Path) -> None:
     done = succeed(program, tmp_path / "app.log")
     assert not done.err
     lines = messages((tmp_path / "app.log").read_text())
-    assert lines[:3] == ["0", "1", "2"] and lines[-1] == "last"
+    assert lines[:3] == ["0", "1", "2"]
+    assert lines[-1] == "last"
 
 
 @both_bufferings

@@ -1,4 +1,4 @@
-"""What becomes of lines under load and faults: `python -m benchmarks.faults [--quick]`.
+"""What becomes of lines under load and faults: `python -m benchmarks.faults [--quick] [--write]`.
 
 Each cell is a program of its own, in a child with a hard timeout. The stdlib's QueueHandler and
 QueueListener (with atexit.register(listener.stop)), loguru with enqueue=True and OpenTelemetry's
@@ -21,6 +21,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
+
+from .readme import README, replaced
 
 TIMEOUT_S = 40
 """Longest one cell may take (seconds); then it counts as hanging."""
@@ -339,31 +341,40 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
-def main() -> None:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer lines")
-    quick = parser.parse_args().quick
+def table(quick: bool) -> str:
+    """Run every row and return the table as Markdown, with the versions above it."""
     versions = ", ".join(
         f"{name} {metadata.version(name)}"
         for name in ("logweft", "python-json-logger", "loguru", "opentelemetry-sdk")
     )
-    print(f"CPython {platform.python_version()}, {os.cpu_count()} cores; {versions}.\n")
-    print(f"| row | fault | {' | '.join(CONTENDERS)} |")
-    print(f"|---|---|{'---|' * len(CONTENDERS)}")
+    text = [
+        f"CPython {platform.python_version()}, {os.cpu_count()} cores; {versions}.\n",
+        f"| row | fault | {' | '.join(CONTENDERS)} |",
+        f"|---|---|{'---|' * len(CONTENDERS)}",
+    ]
     for row in ROWS:
         lines = row.quick if quick else row.lines
         cells = []
         for name, setup in CONTENDERS.items():
-            text = cell(row, setup, lines)
+            cells.append(cell(row, setup, lines))
             if (row.rows, name) in EXTRA:
                 words, old, new = EXTRA[row.rows, name]
-                text += f"; {words} {cell(row, setup.replace(old, new), lines)}"
-            cells.append(text)
-        print(
-            f"| {row.rows} | {row.heading.format(n=f'{lines:,}')} | {' | '.join(cells)} |",
-            flush=True,
-        )
+                cells[-1] += f"; {words} {cell(row, setup.replace(old, new), lines)}"
+            print(f"{row.rows} {name}: {cells[-1]}", file=sys.stderr)
+        text.append(f"| {row.rows} | {row.heading.format(n=f'{lines:,}')} | {' | '.join(cells)} |")
+    return "\n".join(text)
+
+
+def main() -> None:
+    """Print the table, or write it into the README."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer lines")
+    parser.add_argument("--write", action="store_true", help="into README.md")
+    options = parser.parse_args()
+    text = table(options.quick)
+    print(text)
+    if options.write:
+        README.write_text(replaced(README.read_text(), "faults", text))
 
 
 if __name__ == "__main__":

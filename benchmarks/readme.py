@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from logweft.integrations import REGISTRY
-
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- integrations -->", "<!-- end of integrations -->"
 
 
 def table() -> str:
     """Return the table, a row for each integration, in the registry's order."""
+    from logweft.integrations import REGISTRY
+
     rows = ["| name | edge | covers | needs |", "|---|---|---|---|"]
     for name, row in REGISTRY.items():
         needs = f"{row.package} >= {row.minimum}" if row.minimum else row.package or "-"
@@ -20,14 +18,19 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def replaced(text: str, name: str, content: str) -> str:
+    """Return the README's *text* with *content* between the comments called *name*."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    _, found_too, behind = rest.partition(end)
+    if not (found and found_too):
+        raise SystemExit(f"{README.name} has no {begin} ... {end}")
+    return f"{before}{begin}\n{content}\n{end}{behind}"
+
+
 def rendered(text: str) -> str:
     """Return the README's *text* with the table in its place."""
-    return re.sub(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}",
-        lambda _: f"{BEGIN}\n{table()}\n{END}",
-        text,
-        flags=re.DOTALL,
-    )
+    return replaced(text, "integrations", table())
 
 
 if __name__ == "__main__":

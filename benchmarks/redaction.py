@@ -25,9 +25,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from .readme import README, replaced
 from .redaction_corpus import SEED, Bind, Case, NotALine, leak, positives, stands, texts
 from .redaction_innocent import Innocent, innocents
 
@@ -36,8 +36,6 @@ Render = Callable[[logging.LogRecord], str]
 LIMIT_S = 10.0
 """Longest a hostile record may take (seconds, three times over); then its contender is done."""
 
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- redaction: begin -->", "<!-- redaction: end -->"
 
 HOSTILE_SIZE = 100_000
 """Size of a hostile record's text (characters)."""
@@ -548,10 +546,8 @@ def tables(reports: Mapping[str, Report]) -> str:
 
 def _write(text: str) -> None:
     """Put all but the categories between the markers of the README."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, behind = rest.partition(END)
     head = "\n\n".join(text.split("\n\n")[:3])
-    README.write_text(f"{before}{BEGIN}\n{head}\n{END}{behind}")
+    README.write_text(replaced(README.read_text(), "redaction", head))
 
 
 def main(arguments: list[str] | None = None) -> None:

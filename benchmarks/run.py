@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -24,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from .contenders import Contender, contenders
+from .readme import README, replaced
 from .scenarios import SCENARIOS
 
 BASELINE = "stdlib text"
 ROOT = Path(__file__).parent.parent
-README, CHART = ROOT / "README.md", ROOT / "benchmarks" / "speed.svg"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+CHART = ROOT / "benchmarks" / "speed.svg"
 
 BUSY = 1.0
 """Load average from which on numbers are noise, and not written."""
@@ -412,14 +411,6 @@ def chart(options: argparse.Namespace, calls: dict[str, Rounds]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rendered(text: str, content: str) -> str:
-    """Return the README's *text* with *content* between the markers."""
-    pattern = f"{re.escape(BEGIN)}.*?{re.escape(END)}"
-    if not re.search(pattern, text, re.DOTALL):
-        raise SystemExit(f"{README.name} has no {BEGIN} ... {END}")
-    return re.sub(pattern, lambda _: f"{BEGIN}\n{content}\n{END}", text, flags=re.DOTALL)
-
-
 # --- The command
 
 
@@ -458,7 +449,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.write:
         CHART.write_text(chart(options, kinds["calls"]))
         image = f"![Cost of a log call](benchmarks/{CHART.name})"
-        README.write_text(rendered(README.read_text(), f"{image}\n\n{text}"))
+        README.write_text(replaced(README.read_text(), "speed", f"{image}\n\n{text}"))
 
 
 if __name__ == "__main__":

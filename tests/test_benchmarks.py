@@ -11,6 +11,7 @@ import pytest
 from benchmarks import instructions, run
 from benchmarks.contenders import Contender, Line, contenders
 from benchmarks.measure import Wrong, check
+from benchmarks.readme import README, replaced
 from benchmarks.scenarios import CONTEXT, SCENARIOS, SECRET, Call, prepare
 
 from programs import run_command
@@ -72,12 +73,14 @@ def test_the_chart_is_an_image(quick: tuple[str, list]) -> None:
     assert len(bars) == 2 * len(FEW)
 
 
-def test_the_readme_has_a_place_for_them() -> None:
+@pytest.mark.parametrize("name", ["speed", "redaction", "faults", "integrations"])
+def test_the_readme_has_a_place_for_them(name: str) -> None:
     """What is written goes between the README's markers, and nothing else changes."""
-    text = run.README.read_text()
-    before, _, rest = text.partition(run.BEGIN)
-    _, _, after = rest.partition(run.END)
-    assert run.rendered(text, "NEW") == f"{before}{run.BEGIN}\nNEW\n{run.END}{after}"
+    text = README.read_text()
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    assert replaced(text, name, "NEW") == f"{before}{begin}\nNEW\n{end}{after}"
 
 
 @pytest.mark.parametrize("name", ["headline", "fresh", "nested", "exception", "secret", "long"])

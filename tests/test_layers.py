@@ -15,7 +15,7 @@ import logweft
 PACKAGE = Path(logweft.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_schemas")
+ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_slots", "_schemas")
 """Layer 0: pure, or the Context alone."""
 
 ONE = (

@@ -98,7 +98,7 @@ _OPAQUE = Pattern(r"(?=[^\s]*\d)[A-Za-z0-9+/_\-.=%~]{12,}")
 _WORDS_BEFORE = Pattern(r"(?:[A-Za-z]{2,20}[ \-_]){1,3}$")
 
 # A name that says nothing alone: "API key: x", "card number: x".
-_LAST_WORDS = frozenset(
+LAST_WORDS = frozenset(
     """key id number no code phrase string card token secret value hash num header answer
     digits""".split()
 )
@@ -251,7 +251,8 @@ class Redactor:
             (mark, tuple(rule for rule in rules if rule.name not in off))
             for mark, rules in _secrets.MARKS.items()
         )
-        self._endings = _endings(self._kinds)
+        self.endings = _endings(self._kinds)
+        """The last letters of a secret's name."""
         # What was looked at closely and is clean, with digits and UUIDs made equal: the lines of a
         # server come again with other numbers. Only where nothing that is looked for depends on a
         # digit's value, as "$2b$" and "%3D" do.
@@ -276,6 +277,11 @@ class Redactor:
                 )
         # By key: the dict of a dictConfig turns "ext://shop.mask" into the callable only then.
         return {name: (rules or {})[name] for name in rules or ()}
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is anything else to look for than the names and forms of `_secrets`."""
+        return bool(self._patterns or self._own_secrets or registered)
 
     # What stands in its place
 
@@ -419,7 +425,7 @@ class Redactor:
     def _kind_there(self, name: str, text: str, start: int) -> int:
         """Say what the *name* at *start* of *text* says, with the words before it."""
         kind = self.kind(name)
-        if kind in (NONE, WEAK) and name.lower() in _LAST_WORDS:
+        if kind in (NONE, WEAK) and name.lower() in LAST_WORDS:
             before = _WORDS_BEFORE.search(text[max(0, start - 48) : start])
             if before is not None:
                 return self.kind(f"{before[0]}{name}")
@@ -595,7 +601,7 @@ class Redactor:
             begin = max(done, at - 64)
             head = text[begin:at].rstrip(_BETWEEN)
             at = found.end()
-            if head[-3:].lower() not in self._endings:
+            if head[-3:].lower() not in self.endings:
                 continue
             name = _LAST_NAME.search(head)
             match = None if name is None else pattern.match(text, begin + name.start())
@@ -825,7 +831,7 @@ def _is_literal(text: str, start: int, end: int) -> bool:
 def _endings(kinds: Mapping[tuple[str, ...], int]) -> frozenset[str]:
     """Return the last three letters that a secret's name can have, however it is written."""
     names = [words for words, kind in kinds.items() if kind != NONE]
-    found = {each[-3:] for each in (*_secrets.ENDINGS, *_LAST_WORDS)}
+    found = {each[-3:] for each in (*_secrets.ENDINGS, *LAST_WORDS)}
     for words in names:
         compact = "".join(words).rstrip("0123456789")
         last = words[-1].rstrip("0123456789") or compact

@@ -16,6 +16,7 @@ from ._context import NOTHING, Context
 from ._filter import CONTEXT
 from ._plain import MAX_ITEMS, Walk
 from ._redact import NONE, Redactor
+from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
 # line), per key, per Context. Measured on 3.11 with the headline record of the benchmarks: a dict
@@ -45,6 +46,8 @@ class Site(NamedTuple):
         head: the line from its level to its message.
         tail: the line behind the call's own fields.
         hides: some of its arguments are secret.
+        slots: what its arguments may be for its message to need no look; see `_slots`.
+        last: its last message without arguments, and what stands for it: most are constant.
         is_access: it may write a server's access lines.
         keep: keeps alive what the site is found by.
     """
@@ -52,6 +55,8 @@ class Site(NamedTuple):
     head: str
     tail: str
     hides: bool
+    slots: tuple[int, ...]
+    last: list[tuple[str, str]]
     is_access: bool
     keep: object
 
@@ -103,6 +108,7 @@ class Renderer:
     ) -> None:
         self._redactor = redactor
         self._clean = (lambda text: text) if redactor is None else redactor.text
+        self._slots = None if redactor is None else Slots(redactor)
         self._encode = encode
         self._float_literal = float_literal
         self._max_line = max_line
@@ -177,14 +183,25 @@ class Renderer:
         if _redact.registered is not self._registered:
             self._forget()
             return None
-        head, tail, hides, is_access, _ = site
-        if args:
+        head, tail, hides, slots, last, is_access, _ = site
+        keys, clean = self._keys, self._clean
+        if not args:
+            constant, message = last[0]
+            if msg is not constant:
+                message = encode_basestring(clean(msg))
+                if len(msg) <= _MAX_TEMPLATE:
+                    last[0] = msg, message
+        elif self._slots is not None and slots and self._slots.take(slots, args):
+            msg = msg % args
+            message = encode_basestring(msg)
+        else:
             for each in args:
                 if hasattr(type(each), "__log__"):
                     return None
             if hides:
                 msg, args = cast(Redactor, self._redactor).arguments(msg, args)
             msg = msg % args
+            message = encode_basestring(clean(msg))
         fraction, second = modf(created)
         micro = round(fraction * 1e6)
         known, clock = self._second
@@ -194,7 +211,6 @@ class Renderer:
             fields, names = "", context.fields
         else:
             fields, names = self._about(context)
-        keys, clean = self._keys, self._clean
         for name, value in members:
             verdict, fragment = keys.get(name) or self._key(name)
             if verdict == _SKIPPED:
@@ -230,7 +246,6 @@ class Renderer:
                     if name in record.__dict__ or name in names:
                         return None
                     fields += self._field(name, value)
-        message = encode_basestring(clean(msg))
         milli, rest = _THREE[micro // 1000], _THREE[micro % 1000]
         line = f"{clock}{milli}{rest}{head}{message}{fields}{tail}"
         size = len(line)
@@ -273,14 +288,18 @@ class Renderer:
             raise Declined
         head = f'Z","level":{self._text(level)},"logger":{self._text(name)},"message":'
         tail, hides = "", False
+        found: tuple[int, ...] = ()
         if template is not None:
-            if self._redactor is not None:
+            if self._redactor is not None and self._slots is not None:
                 hides = self._redactor.arguments(template, _Everything())[0] is not template
+                found = () if hides else self._slots.of(template)
             tail = f',"template":{self._text(template)}'
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
             tail += f',"function":{self._text(function)}'
-        site = Site(head, f"{tail}{self._end}}}", hides, is_access_logger(name), keep)
+        site = Site(
+            head, f"{tail}{self._end}}}", hides, found, [("", '""')], is_access_logger(name), keep
+        )
         if len(self.sites) >= _MAX_SITES:
             self.sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:

@@ -1,0 +1,158 @@
+"""Pure: which arguments cannot make a secret of a message. Used by the renderer."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain, pairwise, zip_longest
+from typing import Any
+
+from ._redact import LAST_WORDS, NONE, Redactor
+from ._secrets import LONG, Pattern
+
+# To look at every message costs more than to render it. What a template says is the same in each
+# call, and most arguments are a number, a word, a path: once it is known that the template makes
+# no secret of any such, only they need a look. With 500 lines of libraries this took the mean from
+# 4.8 µs to 1.2 (3.11).
+
+_SLOT = "\0"
+
+NUMBER, ANY = 1, 2
+"""What a slot takes: digits, or whatever is inert."""
+
+_CONVERSION = Pattern(r"%(?:[\-+ 0#]?\d{0,2}(?:\.\d)?([sdifgxXr]))?")
+
+# What may stand beside a slot: no part of a word, which a value would make longer, and nothing that
+# is looked for around a secret.
+_BEFORE = frozenset(" \"'([{/=:,;|")
+_BEHIND = frozenset(" \"'()[]},;:/|?!")
+_STOP = Pattern(r"\.(?:\s|$)")
+_UNIT = Pattern(r"(?:s|ms|kB|KB|MB|GB|x)(?![\w\-@$%~])")
+
+# Groups of digits, as in a card's number, of which a slot may be one.
+_GROUP = r"(?:\0|[0-9A-Z]*\d[0-9A-Z]*)"
+_GROUPS = Pattern(rf"{_GROUP}(?:[ \-]{_GROUP}){{2,}}")
+
+# "%s key: ...", where the value may be the rest of a secret's name.
+_LAST = "|".join(sorted(LAST_WORDS))
+_QUALIFIED = Pattern(
+    rf"\0[ \-](?:[A-Za-z]{{2,20}}[ \-_]){{0,2}}(?:{_LAST})\b(?![ \-_]?\w*[A-Za-z])", re.IGNORECASE
+)
+
+_WORD = rf"(?!\d{{3}}-\d\d-)[A-Za-z0-9_\-]{{1,{LONG - 1}}}"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PART = rf"(?:{_WORD}|{_UUID})(?![\w\-])"
+_NAME = rf"{_PART}(?:\.{_PART}){{0,8}}"
+_INERT = Pattern(
+    rf"{_NAME}|(?:https?://{_NAME})?(?:/{_NAME}){{0,12}}/?"
+    r"|(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}"
+    r"|<(?:[A-Za-z_]{1,30}\d{0,2}\.){0,8}[A-Za-z_]{1,30}\d{0,2} (?:object )?at 0x[0-9a-f]{6,16}>",
+    re.ASCII,
+)
+
+# Words that say something of what comes behind them.
+_TELLING = frozenset({"is", "was", "set", "changed", "to"})
+_SCHEMES = frozenset({"rer", "sic"})  # "Bearer", "Basic", by their last letters
+
+# One of each kind that is inert; a template that makes a secret of one has no slots.
+_PROBES = (
+    "Zx9Qw7Rt2Yp5L",
+    "x",
+    "7",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "/v1/a2/b3",
+    "https://a1.example/b2",
+    "10.1.2.3:456",
+    "<a.B object at 0x7f0123456789>",
+)
+
+_MAX_NUMBER = 10 ** (LONG - 1)
+_MAX_VALUE = 256
+_MAX_CACHED = 1_024
+
+
+class Slots:
+    """
+    Tells, for one `Redactor`, which messages need no look.
+
+    Thread-safe.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._endings = redactor.endings | _SCHEMES
+        self._inert: set[str] = set()  # most values come again: methods, paths, hosts
+
+    def of(self, template: str) -> tuple[int, ...]:
+        """Return what each conversion of *template* takes; empty: its messages need a look each."""
+        if self._redactor.has_values or not template.isascii() or _SLOT in template:
+            return ()
+        pieces: list[str] = []
+        kinds: list[str] = []
+        end = 0
+        for match in _CONVERSION.finditer(template):
+            if match[1] is None:
+                return ()
+            pieces.append(template[end : match.start()])
+            kinds.append(match[1])
+            end = match.end()
+        pieces.append(template[end:])
+        if (
+            not kinds
+            or "" in pieces[1:-1]
+            or any(each.search(_SLOT.join(pieces)) is not None for each in (_GROUPS, _QUALIFIED))
+        ):
+            return ()
+        found: list[int] = []
+        for before, behind in pairwise(pieces):
+            if before and before[-1] not in _BEFORE:
+                return ()
+            if not behind or behind[0] in _BEHIND or _STOP.match(behind) is not None:
+                found.append(ANY)
+            elif _UNIT.match(behind) is not None:
+                found.append(NUMBER)
+            else:
+                return ()
+        for probe in _PROBES:
+            for quote in ("", "'") if "r" in kinds else ("",):
+                values = [
+                    "7.25" if slot == NUMBER else f"{quote}{probe}{quote}" if kind == "r" else probe
+                    for slot, kind in zip(found, kinds, strict=True)
+                ]
+                text = "".join(chain.from_iterable(zip_longest(pieces, values, fillvalue="")))
+                if self._redactor.text(text) != text:
+                    return ()
+        return tuple(found)
+
+    def take(self, slots: tuple[int, ...], args: tuple[Any, ...]) -> bool:
+        """Say whether *args*, as many as there are *slots*, make no secret of their message."""
+        for value, slot in zip(args, slots, strict=False):  # another number fails at the message
+            cls = type(value)
+            if cls is str:
+                if slot == NUMBER:
+                    if len(value) >= LONG or not value.replace(".", "", 1).isdigit():
+                        return False
+                elif value not in self._inert and not self._is_inert(value):
+                    return False
+            elif cls is int or cls is float:
+                if not -_MAX_NUMBER < value < _MAX_NUMBER:
+                    return False
+            elif value is not None and cls is not bool:
+                return False
+        return True
+
+    def _is_inert(self, value: str) -> bool:
+        """Say whether *value* is neither a secret itself nor says of anything that it is one."""
+        if len(value) > _MAX_VALUE or _INERT.fullmatch(value) is None or value in _TELLING:
+            return False
+        if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
+            name = value.rpartition("/")[2]
+            if (
+                self._redactor.kind(name) != NONE
+                or name.lower() in LAST_WORDS
+                or name[-3:].lower() in _SCHEMES
+            ):
+                return False
+        if len(self._inert) >= _MAX_CACHED:
+            self._inert.clear()
+        self._inert.add(value)
+        return True

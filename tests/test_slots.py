@@ -1,0 +1,157 @@
+"""Contract of `_slots`: a message that gets no look is one in which a look finds nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from logweft import _secrets
+from logweft._redact import Redactor
+from logweft._slots import NUMBER, Slots
+
+NAMES = sorted(
+    {
+        spelt
+        for table in (_secrets.SECRET, _secrets.PLURAL, _secrets.WEAK, _secrets.LOCATOR)
+        for name in table.split()
+        for spelt in (*name.split("_"), name, name.replace("_", "-"), name.title().replace("_", ""))
+    }
+)
+BETWEEN = """= _=_ :_ : _is_ _was_ _changed_to_ _set_to_ => := == ',_' ",_" ":_" ']_=_ _ / ,_ ? & ;
+[ ]( ( ) < > </ -- _-- @ :// ~ $ %% ._ . - _""".split()
+VALUES = """hunter2 Zx9Qw7Rt2Yp5L 4111_1111_1111_1111 4111 1111 123-45-6789 123 45 6789 GB82 WEST
+12345698765432 Bearer Basic bearer dXNlcjpwYXNz user secret token api key is was set changed to x
+http https https://a.b/c /v1/x 10.0.0.1:80 123e4567-e89b-12d3-a456-426614174000 AKIAIOSFODNN7
+sk-abc123 ghp_abc eyJhbGc MTIz.abc.def a@b.de Cookie Set-Cookie Authorization 2b 12 None
+<a.B_object_at_0x7f0123456789> open_sesame order for x1 the port""".replace("_", " ").split("\n")
+VALUES = [each.replace("\t", " ") for line in VALUES for each in line.split(" ") if each]
+
+
+def word(draw: random.Random) -> str:
+    """Return what a template or an argument may hold."""
+    return draw.choice(NAMES if draw.random() < 0.4 else VALUES)
+
+
+def calls(seed: int, number: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield templates and arguments made of whatever redaction looks for."""
+    draw = random.Random(seed)
+    while number:
+        parts: list[str] = []
+        args: list[Any] = []
+        for _ in range(draw.randint(1, 6)):
+            if draw.random() < 0.5:
+                parts.append(draw.choice(("%s", "%s", "%s", "%r", "%d", "%ss")))
+                number_or_word = parts[-1] == "%d" or draw.random() < 0.1
+                args.append(draw.choice((4, 1111, 123456, 37)) if number_or_word else word(draw))
+            else:
+                parts.append(word(draw).replace("%", "%%"))
+            if draw.random() < 0.8:
+                parts.append(draw.choice(BETWEEN).replace("_", " "))
+        if args:
+            number -= 1
+            yield "".join(parts), tuple(args)
+
+
+def is_quiet(redactor: Redactor, slots: Slots, template: str, args: tuple[Any, ...]) -> bool:
+    """Say what the renderer would: whether the message gets no look."""
+    if redactor.arguments(template, ("",) * len(args))[0] is not template:
+        return False
+    found = slots.of(template)
+    return bool(found) and slots.take(found, args)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_message_without_a_look_holds_no_secret(seed: int) -> None:
+    """Of 10,000 calls made of names, separators and secrets, none goes through that has one."""
+    redactor = Redactor()
+    slots = Slots(redactor)
+    quiet = 0
+    for template, args in calls(seed, 10_000):
+        if is_quiet(redactor, slots, template, args):
+            quiet += 1
+            message = template % args
+            assert redactor.text(message) == message, (template, args)
+    assert quiet > 500
+
+
+@pytest.mark.parametrize(
+    ("template", "args"),
+    [
+        ("%s=%s", ("password", "hunter2")),
+        ("%s: %s", ("api_key", "abcdefgh")),
+        ("%s key: %s", ("API", "hunter2hunter")),
+        ("%s.key: %s", ("api", "hunter2hunter")),
+        ("db_%s=%s", ("password", "hunter2")),
+        ("pass%s=%s", ("word", "hunter2")),
+        ("%sword=%s", ("pass", "hunter2")),
+        ("password %s %s", ("is", "hunter2")),
+        ("password %s to %s", ("changed", "hunter2")),
+        ("%s %s", ("Bearer", "abcdef123456")),
+        ("API %s: %s", ("key", "hunter2hunter")),
+        ("%s %s", ("Basic", "dXNlcjpwYXNz")),
+        ("Authorization: Bearer %s", ("abcdef123456",)),
+        ("Cookie: %s", ("a1b2c3d4",)),
+        ("%s %s %s %s", ("4111", "1111", "1111", "1111")),
+        ("%d %d %d %d", (4111, 1111, 1111, 1111)),
+        ("%s-%s-%s", ("123", "45", "6789")),
+        ("card 4111 1111 1111 %s", ("1111",)),
+        ("AKIA%s", ("IOSFODNN7EXA",)),
+        ("%s%s", ("AKIAIOSFODNN7", "EXAMPLE")),
+        ("sk-%s", ("abcdefghijklm",)),
+        ("https://%s@example.com", ("hunter2",)),
+        ("https://bob:%s@example.com", ("hunter2",)),
+        ("%s", ("AKIAIOSFODNN7EXAMPLE",)),
+        ("%s", ("123-45-6789",)),
+        ("%s", ("a@example.com",)),
+        ("('%s', '%s')", ("password", "hunter2")),
+        ("(%r, %r)", ("password", "hunter2")),
+        ("--%s %s", ("password", "hunter2")),
+        ("<%s>%s</%s>", ("password", "hunter2", "password")),
+        ("user[%s]=%s", ("password", "hunter2")),
+        ("/callback?%s=%s", ("token", "hunter2")),
+    ],
+)
+def test_whatever_may_make_a_secret_gets_a_look(template: str, args: tuple[Any, ...]) -> None:
+    """A name in an argument, a slot within a word, groups of digits, a scheme: all get one."""
+    redactor = Redactor()
+    assert not is_quiet(redactor, Slots(redactor), template, args)
+
+
+@pytest.mark.parametrize(
+    ("template", "args"),
+    [
+        ('%s - "%s %s HTTP/%s" %s', ("10.0.0.7:51234", "GET", "/v1/orders/17", "1.1", 200)),
+        ("Task %s[%s] received", ("shop.tasks.resize", "123e4567-e89b-12d3-a456-426614174000")),
+        ("Task %s succeeded in %ss: %s", ("shop.resize", "0.01234", None)),
+        ("Connection %r returned", (17,)),
+        ("Connection %s returned", ("<sqlite3.Connection object at 0x7f0123456789>",)),
+        ("HTTP Request: %s %s", ("GET", "https://api.example.com/v1/orders/17")),
+        ("connected to %s:6379, %d idle", ("cache-1.internal", 3)),
+        ("Watching for file changes with %s", ("StatReloader",)),
+    ],
+)
+def test_what_libraries_log_gets_none(template: str, args: tuple[Any, ...]) -> None:
+    """Methods, paths, hosts, UUIDs, numbers and plain objects go through."""
+    redactor = Redactor()
+    assert is_quiet(redactor, Slots(redactor), template, args)
+
+
+def test_a_unit_takes_a_number_alone() -> None:
+    """What a unit is written behind may be digits, and no word that it would make longer."""
+    redactor = Redactor()
+    slots = Slots(redactor)
+    assert slots.of("in %ss") == (NUMBER,)
+    assert slots.take((NUMBER,), ("0.25",))
+    assert not slots.take((NUMBER,), ("credential",))
+
+
+def test_with_values_of_the_users_own_each_message_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pattern or a value from the environment may be any text at all."""
+    monkeypatch.setenv("SHOP_SECRET", "swordfish")
+    for redactor in (Redactor(patterns={"no": "T[0-9]+"}), Redactor(environment=["SHOP_SECRET"])):
+        assert Slots(redactor).of("order %s") == ()

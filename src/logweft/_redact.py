@@ -138,6 +138,9 @@ _COUNTS = frozenset(
     nonce trace span version index total""".split()
 )
 
+DROPPED = object()
+"""Stands for a field that is not written, under the strategy ``"drop"``."""
+
 NONE, WEAK, SECRET, PLURAL, LOCATOR = range(5)
 """What a name says of its value; see the tables of `_secrets`."""
 
@@ -279,9 +282,14 @@ class Redactor:
         return {name: (rules or {})[name] for name in rules or ()}
 
     @property
-    def has_values(self) -> bool:
-        """Whether there is anything else to look for than the names and forms of `_secrets`."""
-        return bool(self._patterns or self._own_secrets or registered)
+    def has_patterns(self) -> bool:
+        """Whether there are patterns of the user's, which any text may match."""
+        return bool(self._patterns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The secrets known as such, at this moment."""
+        return (*registered, *self._own_secrets)
 
     # What stands in its place
 
@@ -309,6 +317,11 @@ class Redactor:
         except Exception:  # noqa: BLE001 - a callable of the user's; fails closed
             self.errors += 1
             return MARKER
+
+    def constant(self, rule: str) -> str | None:
+        """Return what stands for every secret of *rule*; None: that depends on the secret."""
+        is_constant = self._strategies.get(rule, "marker") == "marker" and not self._allowed
+        return self.withhold(rule, "") if is_constant else None
 
     # Names
 
@@ -431,6 +444,10 @@ class Redactor:
                 return self.kind(f"{before[0]}{name}")
         return kind
 
+    def hidden(self, template: str) -> frozenset[int | str]:
+        """Return the places of the secret arguments of *template*, or their names."""
+        return frozenset(self._marked(template)[0]) if self._by_name else frozenset()
+
     # Texts
 
     def text(self, text: str, *, is_source: bool = False) -> str:
@@ -444,7 +461,7 @@ class Redactor:
         """
         try:
             if registered or self._own_secrets:
-                for secret in (*registered, *self._own_secrets):
+                for secret in self.values:
                     if secret in text:
                         text = text.replace(secret, self.withhold("registered", secret))
             for rule in self._patterns:
@@ -731,24 +748,38 @@ class Redactor:
         pair = self._spelt_out(value)
         for key, member in value.items():
             try:
-                inner = (*path, key)
                 is_word = len(key) < 16 and key.isidentifier() and not registered
                 name = key if is_word else self.text(key)
-                if self._paths and any(_is_path(each, inner) for each in self._paths):
-                    member = self.withhold("path", str(member))
-                elif (pair and key in _VALUE_FIELDS) or self.is_secret(key, member):
-                    member = self._under_name(key, member)
-                    if member == "" and self._strategies.get("name") == "drop":
-                        continue
-                elif self.kind(key) == LOCATOR and type(member) is str:
-                    member = self._address(member)
-                else:
-                    member = self.tree(member, inner)
+                told = self.field(key, member, (*path, key), pair and key in _VALUE_FIELDS)
+                if told is DROPPED:
+                    continue
             except Exception:  # noqa: BLE001 - fails closed
                 self.errors += 1
-                name, member = key if key.isidentifier() else MARKER, MARKER
-            put(members, name, member)
+                name, told = key if key.isidentifier() else MARKER, MARKER
+            put(members, name, told)
         return members
+
+    def field(self, key: str, value: Any, path: tuple[str, ...], is_named: bool = False) -> Any:
+        """
+        Return what stands for the *value*, of JSON's types, of a field; `DROPPED`: the field goes.
+
+        Args:
+            key: the field's name.
+            value: its value.
+            path: all names from the top of the line, its own the last.
+            is_named: another field says that this one is secret.
+
+        Raises:
+            Exception: what a callable of the user's raises.
+        """
+        if self._paths and any(_is_path(each, path) for each in self._paths):
+            return self.withhold("path", str(value))
+        if is_named or self.is_secret(key, value):
+            told = self._under_name(key, value)
+            return DROPPED if told == "" and self._strategies.get("name") == "drop" else told
+        if type(value) is str and self.kind(key) == LOCATOR:
+            return self._address(value)
+        return self.tree(value, path)
 
     def _address(self, value: str) -> str:
         """Return an address without what opens it; where nothing is found, all may be secret."""

@@ -15,7 +15,7 @@ from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
 from ._filter import CONTEXT
 from ._plain import MAX_ITEMS, Walk
-from ._redact import NONE, Redactor
+from ._redact import DROPPED, NONE, Redactor
 from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
@@ -108,7 +108,8 @@ class Renderer:
     ) -> None:
         self._redactor = redactor
         self._clean = (lambda text: text) if redactor is None else redactor.text
-        self._slots = None if redactor is None else Slots(redactor)
+        self._slots = Slots(redactor or _redact.DEFAULT)
+        self._take = self._slots.take
         self._encode = encode
         self._float_literal = float_literal
         self._max_line = max_line
@@ -121,6 +122,7 @@ class Renderer:
     def _forget(self) -> None:
         """Begin afresh: what is kept may hold a value that has become a secret."""
         self._registered = _redact.registered
+        self._values = () if self._redactor is None else self._redactor.values
         self.sites: dict[Any, Site] = {}
         self._keys: dict[str, tuple[int, str]] = {}
         self._owner = object()
@@ -191,17 +193,20 @@ class Renderer:
                 message = encode_basestring(clean(msg))
                 if len(msg) <= _MAX_TEMPLATE:
                     last[0] = msg, message
-        elif self._slots is not None and slots and self._slots.take(slots, args):
-            msg = msg % args
-            message = encode_basestring(msg)
         else:
-            for each in args:
-                if hasattr(type(each), "__log__"):
-                    return None
-            if hides:
-                msg, args = cast(Redactor, self._redactor).arguments(msg, args)
+            take = self._take
+            is_clean = slots and not hides and take(slots, args)
+            if not is_clean:
+                for each in args:
+                    if hasattr(type(each), "__log__"):
+                        return None
+                if hides:
+                    msg, args = cast(Redactor, self._redactor).arguments(msg, args)
+                    is_clean = slots and take(slots, args)
             msg = msg % args
-            message = encode_basestring(clean(msg))
+            if is_clean and self._values:
+                is_clean = not any(each in msg for each in self._values)
+            message = encode_basestring(msg if is_clean else clean(msg))
         fraction, second = modf(created)
         micro = round(fraction * 1e6)
         known, clock = self._second
@@ -290,9 +295,9 @@ class Renderer:
         tail, hides = "", False
         found: tuple[int, ...] = ()
         if template is not None:
-            if self._redactor is not None and self._slots is not None:
-                hides = self._redactor.arguments(template, _Everything())[0] is not template
-                found = () if hides else self._slots.of(template)
+            if self._redactor is not None:
+                hides = bool(self._redactor.hidden(template))
+                found = self._slots.of(template)
             tail = f',"template":{self._text(template)}'
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
@@ -337,6 +342,11 @@ class Renderer:
 
     def _member(self, name: str, value: Any) -> str:
         """Return ``,"name": value`` of anything, the formatter's way."""
+        if type(value) is str and self._redactor is not None:
+            told = self._redactor.field(name, value, (name,))
+            return (
+                "" if told is DROPPED else f",{encode_basestring(name)}:{encode_basestring(told)}"
+            )
         walk = Walk(None, self._float_literal)
         tree = {walk.key(name): walk.plain(value, 1)}
         if self._redactor is not None:
@@ -368,12 +378,6 @@ class Renderer:
         if is_constant:
             object.__setattr__(context, "rendered", (self._owner, about, context.fields))
         return about, context.fields
-
-
-class _Everything(tuple[Any, ...]):
-    """Stands for the arguments of a call that are not known yet."""
-
-    __slots__ = ()
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

@@ -16,8 +16,8 @@ from ._secrets import LONG, Pattern
 
 _SLOT = "\0"
 
-NUMBER, ANY = 1, 2
-"""What a slot takes: digits, or whatever is inert."""
+HIDDEN, NUMBER, ANY = range(3)
+"""What a slot takes: what stands for a secret, digits, or whatever is inert."""
 
 _CONVERSION = Pattern(r"%(?:[\-+ 0#]?\d{0,2}(?:\.\d)?([sdifgxXr]))?")
 
@@ -80,11 +80,18 @@ class Slots:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._endings = redactor.endings | _SCHEMES
+        self._marker = redactor.constant("name")  # None: no template with a secret has slots
         self._inert: set[str] = set()  # most values come again: methods, paths, hosts
 
     def of(self, template: str) -> tuple[int, ...]:
-        """Return what each conversion of *template* takes; empty: its messages need a look each."""
-        if self._redactor.has_values or not template.isascii() or _SLOT in template:
+        """
+        Return what each conversion of *template* takes; empty: its messages need a look each.
+
+        All of them need one for `Redactor.values`.
+
+        Its secret arguments are taken as what stands for them; see `Redactor.arguments`.
+        """
+        if self._redactor.has_patterns or not template.isascii() or _SLOT in template:
             return ()
         pieces: list[str] = []
         kinds: list[str] = []
@@ -102,11 +109,16 @@ class Slots:
             or any(each.search(_SLOT.join(pieces)) is not None for each in (_GROUPS, _QUALIFIED))
         ):
             return ()
+        hidden = self._redactor.hidden(template)
+        if hidden and self._marker is None:
+            return ()
         found: list[int] = []
-        for before, behind in pairwise(pieces):
-            if before and before[-1] not in _BEFORE:
+        for place, (before, behind) in enumerate(pairwise(pieces)):
+            if place in hidden:
+                found.append(HIDDEN)
+            elif before and before[-1] not in _BEFORE:
                 return ()
-            if not behind or behind[0] in _BEHIND or _STOP.match(behind) is not None:
+            elif not behind or behind[0] in _BEHIND or _STOP.match(behind) is not None:
                 found.append(ANY)
             elif _UNIT.match(behind) is not None:
                 found.append(NUMBER)
@@ -114,8 +126,9 @@ class Slots:
                 return ()
         for probe in _PROBES:
             for quote in ("", "'") if "r" in kinds else ("",):
+                quoted = f"{quote}{probe}{quote}"
                 values = [
-                    "7.25" if slot == NUMBER else f"{quote}{probe}{quote}" if kind == "r" else probe
+                    (self._marker or "", "7.25", quoted if kind == "r" else probe)[slot]
                     for slot, kind in zip(found, kinds, strict=True)
                 ]
                 text = "".join(chain.from_iterable(zip_longest(pieces, values, fillvalue="")))
@@ -127,7 +140,10 @@ class Slots:
         """Say whether *args*, as many as there are *slots*, make no secret of their message."""
         for value, slot in zip(args, slots, strict=False):  # another number fails at the message
             cls = type(value)
-            if cls is str:
+            if slot == HIDDEN:
+                if value != self._marker:  # None, say, which is no secret and stays
+                    return False
+            elif cls is str:
                 if slot == NUMBER:
                     if len(value) >= LONG or not value.replace(".", "", 1).isdigit():
                         return False

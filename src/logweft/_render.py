@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from json.encoder import encode_basestring
 from math import modf
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from . import _redact
 from ._access import access_fields, is_access_logger
@@ -25,6 +25,9 @@ from ._slots import Slots
 _MAX_SITES = _MAX_KEYS = 4_096
 _MAX_TEMPLATE = 1_024
 
+LEARN_AT = 10
+"""After how many calls a site's slots are looked for."""
+
 # A greater one may be a card's, or more than 64 bits: then it takes the longer way.
 _MAX_NUMBER = 10_000_000_000_000
 
@@ -38,7 +41,7 @@ _CORRELATION_ID = "correlation_id"
 _THREE = [f"{number:03d}" for number in range(1000)]
 
 
-class Site(NamedTuple):
+class Site:
     """
     What is constant at one call site.
 
@@ -46,19 +49,21 @@ class Site(NamedTuple):
         head: the line from its level to its message.
         tail: the line behind the call's own fields.
         hides: some of its arguments are secret.
-        slots: what its arguments may be for its message to need no look; see `_slots`.
-        last: its last message without arguments, and what stands for it: most are constant.
         is_access: it may write a server's access lines.
         keep: keeps alive what the site is found by.
+        slots: what its arguments may be for its message to need no look, see `_slots`; None: not
+            known yet.
+        last: its last message without arguments and what stands for it: most are constant.
     """
 
-    head: str
-    tail: str
-    hides: bool
-    slots: tuple[int, ...]
-    last: list[tuple[str, str]]
-    is_access: bool
-    keep: object
+    __slots__ = ("calls", "head", "hides", "is_access", "keep", "last", "slots", "tail")
+
+    def __init__(self, head: str, tail: str, hides: bool, is_access: bool, keep: object) -> None:
+        self.head, self.tail, self.hides = head, tail, hides
+        self.is_access, self.keep = is_access, keep
+        self.slots: tuple[int, ...] | None = None
+        self.calls = 0
+        self.last = ("", '""')
 
 
 # Terminals obey C1 controls, splitlines() splits at U+0085, U+2028 and U+2029, and bidirectional
@@ -185,16 +190,17 @@ class Renderer:
         if _redact.registered is not self._registered:
             self._forget()
             return None
-        head, tail, hides, slots, last, is_access, _ = site
         keys, clean = self._keys, self._clean
         if not args:
-            constant, message = last[0]
+            constant, message = site.last
             if msg is not constant:
                 message = encode_basestring(clean(msg))
                 if len(msg) <= _MAX_TEMPLATE:
-                    last[0] = msg, message
+                    site.last = msg, message
         else:
-            take = self._take
+            slots, take, hides = site.slots, self._take, site.hides
+            if slots is None:
+                slots = self._learn(site, msg)
             is_clean = slots and not hides and take(slots, args)
             if not is_clean:
                 for each in args:
@@ -242,17 +248,17 @@ class Renderer:
             else:
                 fields += self._member(name, value)
         if record is None:
-            if is_access:
+            if site.is_access:
                 return None
         else:
             record.message = msg
-            if is_access:
+            if site.is_access:
                 for name, value in (access_fields(record) or {}).items():
                     if name in record.__dict__ or name in names:
                         return None
                     fields += self._field(name, value)
         milli, rest = _THREE[micro // 1000], _THREE[micro % 1000]
-        line = f"{clock}{milli}{rest}{head}{message}{fields}{tail}"
+        line = f"{clock}{milli}{rest}{site.head}{message}{fields}{site.tail}"
         size = len(line)
         if "\x7f" in line or not line.isascii():
             line = escape(line)
@@ -293,23 +299,28 @@ class Renderer:
             raise Declined
         head = f'Z","level":{self._text(level)},"logger":{self._text(name)},"message":'
         tail, hides = "", False
-        found: tuple[int, ...] = ()
         if template is not None:
             if self._redactor is not None:
                 hides = bool(self._redactor.hidden(template))
-                found = self._slots.of(template)
             tail = f',"template":{self._text(template)}'
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
             tail += f',"function":{self._text(function)}'
-        site = Site(
-            head, f"{tail}{self._end}}}", hides, found, [("", '""')], is_access_logger(name), keep
-        )
+        site = Site(head, f"{tail}{self._end}}}", hides, is_access_logger(name), keep)
         if len(self.sites) >= _MAX_SITES:
             self.sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:
             self.sites[key] = site
         return site
+
+    def _learn(self, site: Site, template: str) -> tuple[int, ...]:
+        """Return the slots of a site; to find them takes as long as 50 looks, so not at once."""
+        site.calls += 1
+        if self._redactor is None:
+            site.slots = ()
+        elif site.calls > LEARN_AT:
+            site.slots = self._slots.of(template)
+        return site.slots or ()
 
     def _text(self, text: str) -> str:
         return encode_basestring(self._clean(text))

@@ -45,6 +45,9 @@ _NAME = rf"{_PART}(?:\.{_PART}){{0,8}}"
 _INERT = Pattern(
     rf"{_NAME}|(?:https?://{_NAME})?(?:/{_NAME}){{0,12}}/?"
     r"|(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}"
+    # IDs of spans, traces, documents, commits; all digits may be a card's number.
+    r"|(?=\d*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40})"
+    r"|(?=\d*[A-F])(?![A-F]{2}\d\d|EAA)[0-9A-F]{16}"
     r"|<(?:[A-Za-z_]{1,30}\d{0,2}\.){0,8}[A-Za-z_]{1,30}\d{0,2} (?:object )?at 0x[0-9a-f]{6,16}>",
     re.ASCII,
 )
@@ -62,6 +65,8 @@ _PROBES = (
     "/v1/a2/b3",
     "https://a1.example/b2",
     "10.1.2.3:456",
+    "0123456789ABCDEF",
+    *("0123456789abcdef01234567"[:16] + "01234567" * more for more in range(4)),
     "<a.B object at 0x7f0123456789>",
 )
 

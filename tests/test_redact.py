@@ -626,3 +626,32 @@ def test_a_line_of_source_is_not_known_as_a_message() -> None:
         told = logweft.redact({"exception": {"stack_trace": "  password = hunter"}})
         assert told["exception"]["stack_trace"] == "  password = hunter"
         assert logweft.redact("  password = hunter") == "  password = [redacted]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cookie: a=hunter2", "Cookie: [redacted]"),
+        ("Cookie: a=hunter2; b=hunter2", "Cookie: [redacted]"),
+        ("Cookie: a=hunter2; Cookie: b=hunter2", "Cookie: [redacted]; Cookie: [redacted]"),
+        ("Set-Cookie: a=hunter2; Path=/; HttpOnly", "Set-Cookie: [redacted]"),
+        ("password: user=ada", "password: user=ada"),
+    ],
+)
+def test_the_first_cookie_is_no_next_field(text: str, expected: str) -> None:
+    """What looks like the next field behind an empty one is a header's value behind a cookie's."""
+    assert logweft.redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["password=hunter2 ", "Cookie: a=hunter2 ", "('pin', 'hunter2') "]
+)
+def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
+    """From 3,000 secrets on the rest goes as one; with fewer each is withheld alone."""
+    told = logweft.redact(f"{text * 5_000} the end")
+    assert "hunter2" not in told
+    assert told.endswith("[redacted]")
+    assert told.count("[redacted]") == 3_001
+    told = logweft.redact(f"{text * 1_000}the end")
+    assert told.endswith("the end")
+    assert told.count("[redacted]") == 1_000

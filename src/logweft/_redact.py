@@ -618,13 +618,12 @@ class Redactor:
         Names are told by their last three letters first: to look for them takes ten times as long.
         """
         parts: list[str] = []
-        done = at = names = 0
-        while (found := separator.search(text, at)) is not None:
+        done = names = 0
+        for found in separator.finditer(text):
             at = found.start()
             begin = at - 64 if at - 64 > done else done
             head = text[begin:at].rstrip(_BETWEEN)
-            at = found.end()
-            if head[-3:].lower() not in self.endings:
+            if at < done or head[-3:].lower() not in self.endings:
                 continue
             name = _LAST_NAME.search(head)
             match = None if name is None else pattern.match(text, begin + name.start())
@@ -637,7 +636,7 @@ class Redactor:
             if span is not None:
                 start, end = span
                 parts += text[done:start], self.withhold("name", text[start:end])
-                done = at = end
+                done = end
         return "".join(parts) + text[done:] if parts else text
 
     def _values(self, pattern: Pattern, text: str, is_source: bool) -> str:

@@ -185,7 +185,7 @@ class Renderer:
         Raises:
             Exception: as above, None.
         """
-        if type(msg) is not str or type(context) is not Context:
+        if type(msg) is not str or len(msg) >= self._max_line or type(context) is not Context:
             return None
         if _redact.registered is not self._registered:
             self._forget()
@@ -210,6 +210,8 @@ class Renderer:
                     msg, args = cast(Redactor, self._redactor).arguments(msg, args)
                     is_clean = slots and take(slots, args)
             msg = msg % args
+            if len(msg) >= self._max_line:
+                return None  # before it is looked at, since the formatter will
             if is_clean and self._values:
                 is_clean = not any(each in msg for each in self._values)
             message = encode_basestring(msg if is_clean else clean(msg))

@@ -373,3 +373,32 @@ def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
         assert line["correlation_id"] == f"order-{number}"
         assert line["again"] == number
         assert line["message"].endswith(f"of {number}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"paths": ["note"]},
+        {"paths": ["user.*.note"]},
+        {"paths": ["message"]},
+        {"paths": ["**.template"]},
+        {"patterns": {"ticket": "TCK[0-9]+"}},
+        {"names": ["note"]},
+        {"allow_names": ["password"]},
+        {"allow_values": ["hunter2"]},
+        {"rules": {"name": "drop"}},
+        {"rules": {"name": "mask", "email": "off"}},
+        {"marker": "<{rule}>"},
+    ],
+)
+def test_every_option_of_redaction_is_obeyed(options: dict[str, Any]) -> None:
+    """Whatever is withheld or allowed, the quick line is the plain one."""
+    quick, plain = logweft.JsonFormatter(redact=options), logweft.JsonFormatter(redact=options)
+    plain.renderer = None
+    fields = {"note": "n1", "user": {"a": {"note": "n2"}}, "password": "hunter2"}
+    for template in ("TCK123 %s ada@example.com", "password=%s", "order %s"):
+        for value in ("hunter2", "TCK456", 7):
+            record = record_of(template, (value,), fields)
+            for _ in range(12):
+                line = quick.format(record)
+            assert line == plain.format(record)

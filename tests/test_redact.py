@@ -643,9 +643,7 @@ def test_the_first_cookie_is_no_next_field(text: str, expected: str) -> None:
     assert logweft.redact(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["password=hunter2 ", "Cookie: a=hunter2 ", "('pin', 'hunter2') "]
-)
+@pytest.mark.parametrize("text", ["password=hunter2 ", "Cookie: a=hunter2 ", "('pin', 'hunter2') "])
 def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     """From 3,000 secrets on the rest goes as one; with fewer each is withheld alone."""
     told = logweft.redact(f"{text * 5_000} the end")

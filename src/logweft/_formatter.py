@@ -252,6 +252,7 @@ class JsonFormatter(_PythonJsonFormatter):
             and not any(changed)
             and self.reserved_attrs.issuperset(OWN)
             and not self._is_customised()
+            and not (self._redactor is not None and self._redactor.has_paths)
         )
 
     def _make_renderer(self) -> Renderer:

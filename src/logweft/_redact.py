@@ -286,6 +286,11 @@ class Redactor:
         return {name: (rules or {})[name] for name in rules or ()}
 
     @property
+    def has_paths(self) -> bool:
+        """Whether where a field stands says that it is secret."""
+        return bool(self._paths)
+
+    @property
     def has_patterns(self) -> bool:
         """Whether there are patterns of the user's, which any text may match."""
         return bool(self._patterns)

@@ -93,6 +93,7 @@ _COOKIES = Pattern(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=:]+(?:=[^\s;,\"']*|(?=[\s;,
 _SCHEME = Pattern(
     r"(?i:bearer|basic|negotiate|apikey|api-key|token|ntlm|splunk|genie_?key|sso-key|oauth)\s{1,4}"
 )
+_SCHEME_BEGINS = frozenset("bnatsgoBNATSGO")
 _PARAMETERS = Pattern(
     r"(?i:digest|aws4-hmac-sha256|hawk|signature|oauth|mac)\s"
     r"(?:[A-Za-z_]{1,32}=(?:\\{0,8}\"[^\"\n]{0,1024}\"|[^\s,\"']{1,1024})(?:,\s?(?=[A-Za-z_]{1,32}=))?){1,32}"
@@ -120,6 +121,8 @@ _OPENS = Pattern(r"[(\[]b?\\?[\"']$")
 
 # A value that is none, where it stands.
 _MASKED = Pattern(_secrets.MASKED, re.VERBOSE | re.ASCII)
+_MASK_BEGINS = frozenset("*•xX.#-_[<({$%?:@")
+_LONGEST_NOTHING = 24
 _MASKED_HERE = Pattern(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
 _NEXT_FIELD = Pattern(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
 _PROSE_BEHIND = Pattern(
@@ -376,7 +379,7 @@ class Redactor:
             return self.withhold("name", secret)
         if _is_nothing(value):
             return value
-        scheme = _SCHEME.match(value)
+        scheme = _SCHEME.match(value) if value[:1] in _SCHEME_BEGINS else None
         if scheme is not None and scheme.end() < len(value):
             return scheme[0] + self.withhold("name", value[scheme.end() :])
         return self.withhold("name", value)
@@ -841,11 +844,13 @@ def _has_dashes(text: str) -> bool:
 def _is_nothing(value: str) -> bool:
     """Say whether there is nothing to withhold: absence, a type, a placeholder, a mask."""
     bare = value.strip("\"' ")
-    return (
-        not bare
-        or bare.lower().rstrip(".,;:!") in _secrets.NOTHING
-        or (len(bare) <= 160 and _MASKED.fullmatch(bare) is not None)
-    )
+    if not bare:
+        return True
+    size = len(bare)
+    if size <= _LONGEST_NOTHING and bare.lower().rstrip(".,;:!") in _secrets.NOTHING:
+        return True
+    is_like_one = bare[0] in _MASK_BEGINS or "***" in bare
+    return is_like_one and size <= 160 and _MASKED.fullmatch(bare) is not None
 
 
 def _closing(text: str, start: int, quote: str) -> int:

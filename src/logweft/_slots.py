@@ -12,7 +12,7 @@ from ._secrets import LONG, Pattern
 # To look at every message costs more than to render it. What a template says is the same in each
 # call, and most arguments are a number, a word, a path: once it is known that the template makes
 # no secret of any such, only they need a look. With 500 lines of libraries this took the mean from
-# 4.8 µs to 1.2 (3.11).
+# 4.8 µs to 1.4 (3.11).
 
 _SLOT = "\0"
 
@@ -66,7 +66,7 @@ _PROBES = (
     "https://a1.example/b2",
     "10.1.2.3:456",
     "0123456789ABCDEF",
-    *("0123456789abcdef01234567"[:16] + "01234567" * more for more in range(4)),
+    *("0123456789abcdef" + "01234567" * more for more in range(4)),
     "<a.B object at 0x7f0123456789>",
 )
 
@@ -163,7 +163,11 @@ class Slots:
 
     def _is_inert(self, value: str) -> bool:
         """Say whether *value* is neither a secret itself nor says of anything that it is one."""
-        if len(value) > _MAX_VALUE or _INERT.fullmatch(value) is None or value in _TELLING:
+        if (
+            not 0 < len(value) <= _MAX_VALUE or value in _TELLING
+        ):  # "key %s: ..." with nothing in it
+            return False
+        if _INERT.fullmatch(value) is None:
             return False
         if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
             name = value.rpartition("/")[2]

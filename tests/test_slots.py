@@ -131,6 +131,8 @@ def test_the_line_is_the_formatters(seed: int) -> None:
         ("https://%s@example.com", ("hunter2",)),
         ("https://bob:%s@example.com", ("hunter2",)),
         ("api_key %s: %s", ("", "hunter2hunter")),
+        ("%ss.csrf_token = Access7", (None,)),
+        ("nonce_token:%ss", (0.1234567890123456,)),
         ("%s", ("AKIAIOSFODNN7EXAMPLE",)),
         ("%s", ("123-45-6789",)),
         ("%s", ("4111111111111111",)),

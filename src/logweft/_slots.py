@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import chain, pairwise, zip_longest
+from itertools import chain, cycle, pairwise, zip_longest
 from typing import Any
 
 from ._redact import LAST_WORDS, NONE, Redactor
@@ -70,6 +70,8 @@ _PROBES = (
     "<a.B object at 0x7f0123456789>",
 )
 
+_NUMBERS = ("7.25", "0.1234567890123456")
+
 _MAX_NUMBER = 10 ** (LONG - 1)
 _MAX_VALUE = 256
 _MAX_CACHED = 1_024
@@ -129,11 +131,11 @@ class Slots:
                 found.append(NUMBER)
             else:
                 return ()
-        for probe in _PROBES:
+        for number, probe in zip(cycle(_NUMBERS), _PROBES, strict=False):
             for quote in ("", "'") if "r" in kinds else ("",):
                 quoted = f"{quote}{probe}{quote}"
                 values = [
-                    (self._marker or "", "7.25", quoted if kind == "r" else probe)[slot]
+                    (self._marker or "", number, quoted if kind == "r" else probe)[slot]
                     for slot, kind in zip(found, kinds, strict=True)
                 ]
                 text = "".join(chain.from_iterable(zip_longest(pieces, values, fillvalue="")))
@@ -157,7 +159,7 @@ class Slots:
             elif cls is int or cls is float:
                 if not -_MAX_NUMBER < value < _MAX_NUMBER:
                     return False
-            elif value is not None and cls is not bool:
+            elif slot == NUMBER or (value is not None and cls is not bool):
                 return False
         return True
 

@@ -882,6 +882,28 @@ os._exit(0)
     succeed(program)
 
 
+def test_stats_may_be_asked_at_any_moment() -> None:
+    """While lines trickle out of a batch, stats() raises nothing and its numbers agree."""
+    program = """
+        reader, writer = os.pipe()
+        installation = to(logging.StreamHandler(os.fdopen(writer, "w")))
+        sys.setswitchinterval(1e-6)
+        def read():
+            while os.read(reader, 512):
+                pass
+        def write():
+            for number in range(20_000):
+                log.info(number)
+        threading.Thread(target=read, daemon=True).start()
+        thread = threading.Thread(target=write)
+        thread.start()
+        while thread.is_alive():
+            identity(installation.stats())
+        assert installation.flush(60)
+    """
+    succeed(program, deadline=120)
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [

@@ -310,7 +310,9 @@ class JsonFormatter(_PythonJsonFormatter):
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
         if self._redactor is None:
             return tree
-        redacted: dict[str, Any] = self._redactor.tree(tree)
+        redacted = self._redactor.tree(tree)
+        if not isinstance(redacted, dict):
+            raise RecursionError("no stack left to redact the line")  # withheld as a whole
         return redacted
 
     def add_fields(

@@ -353,7 +353,7 @@ class Listener:
         if self._by_level is None:
             self._by_level = {}
             for target in self.targets:
-                for index, item in enumerate(target.waiting):
+                for index, item in enumerate(target.waiting.copy()):  # a handler may log here
                     if item is not None:
                         self._by_level.setdefault(item[2], []).append((target, index))
         return self._by_level
@@ -654,7 +654,8 @@ class Listener:
     def stats(self) -> Stats:
         """Return the counters of this process."""
         with self._lock:
-            taken = [item for target in self.targets for item in target.taken]
+            # A copy, in one step, since the listener takes lines out without the lock.
+            taken = [item for target in self.targets for item in target.taken.copy()]
             depth = self.depth + len(taken)
             return Stats(
                 accepted=self.written + sum(self.dropped.values()) + depth,

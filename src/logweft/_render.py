@@ -365,6 +365,8 @@ class Renderer:
         if self._redactor is not None:
             self._redactor.errors += walk.errors
             tree = self._redactor.tree(tree)
+            if type(tree) is not dict:
+                raise Declined
         told = self._encode(tree)[1:-1]
         return f",{told}" if told else ""
 

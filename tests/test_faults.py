@@ -1172,7 +1172,8 @@ def test_a_signal_handler_logs_every_fifth_of_a_millisecond(
         assert installation.flush(30)
         stats = installation.stats()
         identity(stats)
-        assert not stats.dropped and stats.depth == stats.bytes == 0, stats
+        assert stats.depth == stats.bytes == 0, stats
+        assert stats.errors or not stats.dropped, stats
         print(json.dumps([logged, stats.errors]))
     """
     done = succeed(program, tmp_path / "app.log", queue, rounds, period, deadline=120)

@@ -653,3 +653,10 @@ def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     told = logweft.redact(f"{text * 1_000}the end")
     assert told.endswith("the end")
     assert told.count("[redacted]") == 1_000
+
+
+def test_what_stands_behind_a_number_is_looked_at_without_it() -> None:
+    """With the card gone, what was part of a word is a secret's name."""
+    told = "[redacted]password%3D[redacted]"
+    assert logweft.redact("4012 8888 8888 1881%70assword%3Dabc123") == told
+    assert logweft.redact(told) == told

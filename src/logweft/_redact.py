@@ -513,7 +513,10 @@ class Redactor:
             if has_verb and self._by_name:
                 text = self._named_values(_VERBS, _PROSE, text, is_source)
             if is_long or is_grouped:
-                text = self._look_at_digits(text)
+                told = self._look_at_digits(text)
+                if told != text and is_marked:  # what stood behind a number stands alone now
+                    told = self._look_at_marks(told, is_source)
+                text = told
             return text
         except Exception:  # noqa: BLE001 - fails closed
             self.errors += 1

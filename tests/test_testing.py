@@ -216,7 +216,7 @@ def test_each_canary_is_its_own() -> None:
 def test_a_wrong_logger_raises() -> None:
     """What is neither a logger nor a name is a TypeError that says so."""
     with pytest.raises(TypeError, match=r"logger must be a logging\.Logger or its name, got int"):
-        assert_no_leak(7)  # type: ignore[arg-type]
+        assert_no_leak(7)  # type: ignore[arg-type]  # a wrong type is what is tested
 
 
 def test_capture_collects_lines_as_dicts() -> None:

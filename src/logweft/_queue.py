@@ -217,10 +217,7 @@ class Listener:
             self._by_level = None
             target.skip(len(target.waiting) - len(waiting))
             target.waiting = deque()
-            self._give_up(target)
-            for item in waiting:
-                self.dropped[item[2]] += 1
-            target.settle(len(waiting))
+            self.count_dropped(target, [*target.give_up(), *waiting])
             target.release()
 
     def retire(self, target: Target) -> None:
@@ -483,7 +480,7 @@ class Listener:
                 if error.errno in _PASSING:
                     target.retry_at = time.monotonic() + RETRY_S
                     return
-                self._give_up(target)
+                self.count_dropped(target, target.give_up())
             if target.unreported and target.report_at and time.monotonic() > target.report_at:
                 self._take_report(target)
         if target.retired:
@@ -543,24 +540,22 @@ class Listener:
             target.taken.append((payload, size, logging.WARNING, False))
         return True
 
-    def count_written(self, target: Target, number: int) -> None:
-        """Take the first lines out of `taken`, and count them: *target* has written them."""
-        with self._lock:  # in one step, or a flush of this moment would wait for too few
-            self.written += len(target.leave(number))
+    def count_written(self, target: Target, items: Collection[Item]) -> None:
+        """Count lines that *target* has taken, and that have left its `taken`."""
+        with self._lock:
+            self.written += len(items)
+            target.settle(len(items))
         if self._stalled_until and time.monotonic() > self._stalled_until:
             self._stalled_until = 0.0
         if target.unreported and not target.report_at:
             target.report_at = time.monotonic() + DROPS_S
 
-    def count_refused(self, target: Target, number: int) -> None:
-        """Take the first lines out of `taken`, and count them: *target* refuses them for good."""
+    def count_dropped(self, target: Target, items: Collection[Item]) -> None:
+        """Count lines that *target* has refused for good, and that have left its `taken`."""
         with self._lock:
-            for item in target.leave(number):
+            for item in items:
                 self.dropped[item[2]] += 1
-
-    def _give_up(self, target: Target) -> None:
-        target.give_up()
-        self.count_refused(target, len(target.taken))
+            target.settle(len(items))
 
     def note_error(self, error: BaseException) -> None:
         """

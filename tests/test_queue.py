@@ -62,6 +62,32 @@ def test_eight_threads_lose_and_tear_nothing(queue: bool, tmp_path: Path) -> Non
     assert not dropped, "a file that takes all lines must not cost any"
 
 
+def test_flush_waits_for_every_line_of_its_moment(tmp_path: Path) -> None:
+    """A line logged before flush() is in the file when it returns, whoever else logs and flushes."""
+    program = """
+        log.addHandler(logging.FileHandler(sys.argv[1]))
+        installation = logweft.install()
+        sys.setswitchinterval(1e-6)
+        missing = []
+
+        def work(thread):
+            with open(sys.argv[1], "rb") as file:
+                for number in range(150):
+                    log.info("line %d of %d", number, thread)
+                    assert installation.flush(60)
+                    if f'"line {number} of {thread}"'.encode() not in file.read():
+                        missing.append((thread, number))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(json.dumps(missing))
+    """
+    assert json.loads(succeed(program, tmp_path / "app.log", deadline=120).out) == []
+
+
 def test_synchronous_lines_are_there_when_the_call_returns(tmp_path: Path) -> None:
     """With queue=False a line is in the file when the log call returns, and no thread exists."""
     program = """

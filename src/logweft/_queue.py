@@ -41,6 +41,10 @@ BLOCK_S = 5.0
 STALL_S = 0.25
 """Shortest time between two such waits (seconds), so that a trickling target costs few of them."""
 
+STALL_LINES = 1_000
+"""A target that takes fewer than these while a caller waits is stalled (lines); one that takes
+more is only slower than its callers, as where many threads share a busy processor."""
+
 FLUSH_TIMEOUT_S = 5.0
 """Longest an orderly exit, `logging.shutdown` or `close` waits for the targets (seconds)."""
 
@@ -217,7 +221,10 @@ class Listener:
             self._by_level = None
             target.skip(len(target.waiting) - len(waiting))
             target.waiting = deque()
-            self.count_dropped(target, [*target.give_up(), *waiting])
+            self._give_up(target)
+            for item in waiting:
+                self.dropped[item[2]] += 1
+            target.settle(len(waiting))
             target.release()
 
     def retire(self, target: Target) -> None:
@@ -296,7 +303,7 @@ class Listener:
 
     def _wait_for_room(self, target: Target, item: Item) -> bool:
         """Wait for the listener to make room, and take it; say False at the deadline."""
-        begun, pause = time.monotonic(), 0.0005
+        begun, pause, written = time.monotonic(), 0.0005, self.written
         while True:
             with self._lock:
                 if self._fits(item[1], self._easy, self._easy_bytes):
@@ -304,7 +311,8 @@ class Listener:
                     return True
             now = time.monotonic()
             if now - begun >= self.timeout:
-                self._stalled_until = now + STALL_S
+                if self.written - written < STALL_LINES:
+                    self._stalled_until = now + STALL_S
                 return False
             if not self._awake:
                 self._wake()
@@ -480,7 +488,7 @@ class Listener:
                 if error.errno in _PASSING:
                     target.retry_at = time.monotonic() + RETRY_S
                     return
-                self.count_dropped(target, target.give_up())
+                self._give_up(target)
             if target.unreported and target.report_at and time.monotonic() > target.report_at:
                 self._take_report(target)
         if target.retired:
@@ -540,22 +548,25 @@ class Listener:
             target.taken.append((payload, size, logging.WARNING, False))
         return True
 
-    def count_written(self, target: Target, items: Collection[Item]) -> None:
-        """Count lines that *target* has taken, and that have left its `taken`."""
-        with self._lock:
-            self.written += len(items)
-            target.settle(len(items))
+    def count_written(self, target: Target, number: int) -> None:
+        """Take the first lines out of `taken`, and count them: *target* has written them."""
+        with self._lock:  # in one step, or a flush of this moment would wait for too few
+            lines = target.leave(number)
+            self.written += len(lines)
         if self._stalled_until and time.monotonic() > self._stalled_until:
             self._stalled_until = 0.0
         if target.unreported and not target.report_at:
             target.report_at = time.monotonic() + DROPS_S
 
-    def count_dropped(self, target: Target, items: Collection[Item]) -> None:
-        """Count lines that *target* has refused for good, and that have left its `taken`."""
+    def count_refused(self, target: Target, number: int) -> None:
+        """Take the first lines out of `taken`, and count them: *target* refuses them for good."""
         with self._lock:
-            for item in items:
+            for item in target.leave(number):
                 self.dropped[item[2]] += 1
-            target.settle(len(items))
+
+    def _give_up(self, target: Target) -> None:
+        target.give_up()
+        self.count_refused(target, len(target.taken))
 
     def note_error(self, error: BaseException) -> None:
         """

@@ -16,7 +16,6 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Collection
 from typing import Any, Protocol
 
 from ._filter import CONTEXT, accepted
@@ -37,8 +36,8 @@ class Ledger(Protocol):
     emitter: int
     nested: bool
 
-    def count_written(self, target: Target, items: Collection[Item]) -> None: ...
-    def count_dropped(self, target: Target, items: Collection[Item]) -> None: ...
+    def count_written(self, target: Target, number: int) -> None: ...
+    def count_refused(self, target: Target, number: int) -> None: ...
     def note_error(self, error: BaseException) -> None: ...
 
 
@@ -96,10 +95,17 @@ class Target:
         self._skipped += number
         self.settle(0)
 
-    def give_up(self) -> list[Item]:
-        """Empty `taken`, which the destination refuses for good, and return what was there."""
-        lost, self.taken = list(self.taken), deque()
-        return lost
+    def leave(self, number: int) -> list[Item]:
+        """Take the first *number* lines out of `taken`, settle and return them."""
+        if number >= len(self.taken):
+            lines, self.taken = list(self.taken), deque()
+        else:
+            lines = [self.taken.popleft() for _ in range(number)]
+        self.settle(len(lines))
+        return lines
+
+    def give_up(self) -> None:
+        """Prepare for what comes behind `taken`, which the destination refuses for good."""
 
     def accept(self, record: logging.LogRecord) -> logging.LogRecord | None:
         """Return the record to write, or None: the handler's own level or filters refuse it."""
@@ -181,10 +187,9 @@ class DescriptorTarget(Target):
         self._begun = 0  # bytes written of the first line in `taken`; -1: a newline is due first
         self._is_new = True  # nobody has looked yet how the file ends
 
-    def give_up(self) -> list[Item]:
-        """Empty `taken`, and end the line that was half written before the next."""
+    def give_up(self) -> None:
+        """End the line that was half written before the next."""
         self._begun = -1 if self._begun else 0
-        return super().give_up()
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return the line as UTF-8, its newline included."""
@@ -205,14 +210,15 @@ class DescriptorTarget(Target):
             size = self._send(data)
             data = data[size:]
             self._begun += size
-            done = []
+            done = len(self.taken)
             if data:
-                while self.taken and self._begun >= self.taken[0][1]:
-                    done.append(self.taken.popleft())
-                    self._begun -= done[-1][1]
+                done = 0
+                for item in self.taken.copy():
+                    if self._begun < item[1]:
+                        break
+                    self._begun -= item[1]
+                    done += 1
             else:  # the common case: all of them
-                done.extend(self.taken)
-                self.taken.clear()
                 self._begun = 0
             ledger.count_written(self, done)
 
@@ -281,12 +287,11 @@ class LineTarget(Target):
             ledger.nested = False
         if not self.taken or self.taken[0] is not item:
             return  # removed meanwhile, and counted as dropped
-        self.taken.popleft()
         if self._failure is None:
-            ledger.count_written(self, [item])
+            ledger.count_written(self, 1)
         else:
             ledger.note_error(self._failure)
-            ledger.count_dropped(self, [item])
+            ledger.count_refused(self, 1)
 
     def _emit(self, item: Item) -> None:
         self.handler.emit(logging.makeLogRecord({"msg": item[0], "levelno": item[2]}))

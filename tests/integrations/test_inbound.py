@@ -118,6 +118,7 @@ class ThreadingWSGIServer(ThreadingMixIn, WSGIServer):
 @contextmanager
 def running(server: Any) -> Iterator[int]:
     """Run a socketserver in a thread."""
+    server.daemon_threads = False  # so that server_close() waits for the requests under way
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -761,6 +761,40 @@ def test_the_active_span_of_opentelemetry_wins(order: str) -> None:
     assert told["after"]["trace_id"] != span["trace_id"]
 
 
+def test_each_span_has_its_own_lines() -> None:
+    """Spans that take turns within one adopt(), in two threads: each line has its own span's ID."""
+    pytest.importorskip("opentelemetry.sdk.trace")
+    done = run(
+        """
+        import logging, logweft, threading
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        logweft.install(level="INFO", queue=False)
+        log = logging.getLogger("app")
+        tracer = TracerProvider().get_tracer("t")
+        def work():
+            spans = [tracer.start_span("each") for _ in range(3)]
+            for turn in range(20):
+                span = spans[turn % 3]
+                with trace.use_span(span):
+                    log.info("x", extra={"own": f"{span.get_span_context().span_id:016x}"})
+                log.info("x")
+        with logweft.adopt("order-1"):
+            threads = [threading.Thread(target=work) for _ in range(2)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+        """
+    )
+
+    assert len(done.lines) == 80, done.err
+    for line in done.lines:
+        assert line["correlation_id"] == "order-1"
+        if "own" in line:
+            assert line["span_id"] == line["own"]
+    assert len({line["span_id"] for line in done.lines if "own" in line}) == 6
+    assert len({line.get("span_id") for line in done.lines if "own" not in line}) == 1
+
+
 def test_a_broken_opentelemetry_costs_nothing(
     lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

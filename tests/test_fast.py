@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import logweft
+from logweft._context import NOTHING
 from logweft._filter import CONTEXT
 from logweft._record import make_record_of
 from programs import run
@@ -110,7 +111,7 @@ def test_ordinary_records_take_the_quick_way(
     """The records that programs write every day are not declined."""
     formatter = logweft.JsonFormatter()
     assert formatter.renderer is not None
-    assert formatter.renderer.line(record_of(msg, args, extra)) is not None
+    assert formatter.renderer.line(record_of(msg, args, extra), NOTHING) is not None
 
 
 def test_a_secret_registered_later_leaves_no_line() -> None:
@@ -242,9 +243,9 @@ class Sub(logging.Logger):
         return record
 def wrapped(owner, name):
     before = getattr(owner, name)
-    def spy(self, *args, **kwargs):
+    def spy(*args, **kwargs):
         seen.append("called")
-        return before(self, *args, **kwargs)
+        return before(*args, **kwargs)
     setattr(owner, name, spy)
 def factory(*args, **kwargs):
     record = logging.LogRecord(*args, **kwargs)
@@ -285,6 +286,58 @@ def test_whoever_wants_a_record_gets_one(who: str, when: str) -> None:
     assert done.code == 0, done.err
     assert int(done.out) >= 1
     assert [line["message"] for line in done.lines] == ["x"]
+
+
+class Keeps(logging.Handler):
+    """Somebody else's handler: keeps what it gets, and changes it."""
+
+    def __init__(self, level: int = logging.NOTSET) -> None:
+        super().__init__(level)
+        self.kept: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what there is, and add a field."""
+        self.kept.append(vars(record).copy())
+        vars(record)["kept"] = len(self.kept)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_handler_beside_ours_changes_nothing(place: int, tmp_path: Path) -> None:
+    """In front of ours or behind, it gets the stdlib's records; what it adds, the next one sees."""
+    log, told = logging.getLogger("shop"), []
+    for fast in (True, False):
+        path = tmp_path / f"log-{fast}"
+        keeps, errors = Keeps(), Keeps(logging.ERROR)
+        with written(path, fast=fast):
+            logging.root.handlers[place:place] = [keeps, errors]
+            with logweft.adopt("order-1"):
+                for each in range(3):
+                    log.info("paid %s", each, extra={"order": 7})  # one line, so one call site
+                log.error("failed")
+            logging.root.handlers[:] = [*set(logging.root.handlers) - {keeps, errors}]
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for each in (*keeps.kept, *errors.kept, *lines):
+            for name in ("created", "msecs", "relativeCreated", "timestamp", "trace_id", "span_id"):
+                each.pop(name, None)
+        told.append((keeps.kept, errors.kept, lines))
+
+    assert told[0] == told[1]
+    keeps_got, errors_got, lines = told[0]
+    assert [each["msg"] for each in keeps_got] == ["paid %s"] * 3 + ["failed"]
+    assert [each["msg"] for each in errors_got] == ["failed"]
+    assert [line.get("kept") for line in lines] == ([1, 2, 3, 1] if place == 0 else [None] * 4)
+    assert all("correlation_id" in each for each in keeps_got) == (place == 1)
+
+
+def test_a_null_handler_is_nobody(tmp_path: Path) -> None:
+    """The NullHandler that libraries give their logger changes no line."""
+    library = logging.getLogger("shop.library")
+    library.addHandler(logging.NullHandler())
+    with written(tmp_path / "log"):
+        library.info("paid %s", 7)
+    line = json.loads((tmp_path / "log").read_text())
+
+    assert (line["logger"], line["message"]) == ("shop.library", "paid 7")
 
 
 def test_a_foreign_handlers_walk_finds_the_caller() -> None:

@@ -63,7 +63,7 @@ def test_eight_threads_lose_and_tear_nothing(queue: bool, tmp_path: Path) -> Non
 
 
 def test_flush_waits_for_every_line_of_its_moment(tmp_path: Path) -> None:
-    """A line logged before flush() is in the file when it returns, whoever else logs and flushes."""
+    """A line logged before flush() is in the file when it returns, whoever else logs."""
     program = """
         log.addHandler(logging.FileHandler(sys.argv[1]))
         installation = logweft.install()

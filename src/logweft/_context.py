@@ -56,7 +56,7 @@ class Context:
     )
     """What it is made of: the names that `Context` takes."""
 
-    __slots__ = (*VALUES, "rendered")
+    __slots__ = (*VALUES, "rendered", "spanned")
 
     correlation_id: str | None
     trace_id: str | None
@@ -67,6 +67,7 @@ class Context:
     tracestate: str
     baggage: str
     rendered: tuple[object, str, Mapping[str, Any]]
+    spanned: tuple[object, Context | None]
 
     def __init__(
         self,
@@ -91,6 +92,8 @@ class Context:
         put(self, "shows_trace", shows_trace)
         # What a line says of it, kept by whoever has written one: see `_render`.
         put(self, "rendered", (None, "", _NO_FIELDS))
+        # It with the last span's IDs: see `with_span`.
+        put(self, "spanned", (None, None))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Context is read-only; use bind({name}=...) to add a field")
@@ -390,16 +393,22 @@ def with_span(context: Context) -> Context:
         return context
     try:
         span = api.get_current_span().get_span_context()
+        known, result = context.spanned
+        if span is known and result is not None:
+            return result
         if not span.is_valid:
             return context
         trace_id = f"{span.trace_id:032x}"
-        return context._replace(
+        result = context._replace(
             correlation_id=context.correlation_id or trace_id,
             trace_id=trace_id,
             span_id=f"{span.span_id:016x}",
             trace_flags=int(span.trace_flags),
             shows_trace=True,
         )
+        # A line's worth of time; the lines of one span are many.
+        object.__setattr__(context, "spanned", (span, result))
+        return result
     except Exception:  # noqa: BLE001 - another package's object, half imported or of another version
         return context
 

@@ -276,7 +276,7 @@ class JsonFormatter(_PythonJsonFormatter):
         """
         try:
             if self.renderer is not None:
-                line = self.renderer.line(record)
+                line = self.renderer.line(record, _context(record))
                 if line is not None:
                     return line
             return self.prefix + self._fit(self._read(record))

@@ -18,10 +18,13 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ._context import Context, current, with_span
 from ._filter import CONTEXT, ContextFilter
+from ._formatter import JsonFormatter
 from ._plain import type_name
 from ._redact import shown
-from ._targets import Item, Target, make_target
+from ._render import Renderer
+from ._targets import DescriptorTarget, Item, Target, make_target
 
 CAPACITY = 10_000
 """Most lines waiting (lines)."""
@@ -826,11 +829,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         """
         lent = True
         try:
+            line = self._line(record)
+            if line is not None:
+                self.put(line, record.levelno)
+                return True
             lent = CONTEXT in record.__dict__
-            if self.is_plain():
-                verdict: Any = self._context_filter.filter(record)  # as below, without the loop
-            else:
-                verdict = self.filter(record)
+            verdict = self.filter(record)
             if verdict:
                 self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
         except Exception:  # noqa: BLE001 - a user's filter; the caller has nothing to do with it
@@ -841,15 +845,55 @@ class QueueHandler(logging.handlers.QueueHandler):
                 record.__dict__.pop(CONTEXT, None)
         return verdict
 
-    def is_plain(self) -> bool:
+    def _line(self, record: logging.LogRecord) -> str | None:
+        """Return the line of *record*, its target's filters passed; None: by the usual steps."""
+        renderer = self.renderer(record.levelno)
+        if renderer is None:
+            return None
+        attributes = record.__dict__
+        context = attributes.get(CONTEXT)
+        if type(context) is not Context:
+            context = with_span(current())
+        line = renderer.line(record, context)
+        if line is not None:
+            attributes.setdefault("correlation_id", context.correlation_id)  # as ContextFilter
+        return line
+
+    def renderer(self, level: int) -> Renderer | None:
         """
-        Say whether there are no filters but our own.
+        Return what makes the line of a call at *level*; None: more than one thing has a say in it.
+
+        There is one target, which is a file and takes the level, no filter but our own, and the
+        line is the default one.
 
         Raises:
             Nothing.
         """
-        filters = self.filters
-        return len(filters) == 1 and filters[0] is self._context_filter
+        filters, target = self.filters, self.targets[0]
+        handler = target.handler
+        formatter = handler.formatter
+        if (
+            len(filters) == 1
+            and filters[0] is self._context_filter
+            and type(target) is DescriptorTarget
+            and not target.shared
+            and len(self.targets) == 1
+            and not handler.filters
+            and level >= handler.level
+            and type(formatter) is JsonFormatter
+        ):
+            return formatter.renderer
+        return None
+
+    def put(self, line: str, level: int) -> None:
+        """
+        Queue the line that the `renderer` of *level* has made.
+
+        Raises:
+            Nothing that is an Exception.
+        """
+        payload = f"{line}\n".encode(errors="backslashreplace")
+        self.queue.put(self.targets[0], payload, len(payload), level)
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
         """

@@ -46,7 +46,7 @@ def make_record_of(
 
     def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         if lean and len(args) >= 9 and not kwargs:
-            record = _lean_record(*args)
+            record = lean_record(*args)
             if record is not None:
                 return record
         try:
@@ -83,7 +83,7 @@ def _is_log_call() -> bool:
     return False
 
 
-def _lean_record(
+def lean_record(
     name: Any,
     level: Any,
     file: Any,
@@ -181,7 +181,7 @@ def _names_of(file: Any) -> tuple[str, str]:
 def _is_faithful() -> bool:
     """Say whether a lean record has what this Python's own has; another version may differ."""
     call = ("logweft", logging.INFO, __file__, 1, "%s", ("x",), None, "function")
-    ours, theirs = _lean_record(*call, {}, None), logging.LogRecord(*call[:-1], func=call[-1])
+    ours, theirs = lean_record(*call, {}, None), logging.LogRecord(*call[:-1], func=call[-1])
     if ours is None:  # somebody has set a factory: it rules, as long as it is there
         return True
     varying = ("created", "msecs", "relativeCreated")

@@ -13,7 +13,6 @@ from typing import Any, cast
 from . import _redact
 from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
-from ._filter import CONTEXT
 from ._plain import MAX_ITEMS, Walk
 from ._redact import DROPPED, NONE, Redactor
 from ._slots import Slots
@@ -135,7 +134,7 @@ class Renderer:
             f",{encode_basestring(name)}:{self._text(value)}" for name, value in self._ends.items()
         )
 
-    def line(self, record: logging.LogRecord) -> str | None:
+    def line(self, record: logging.LogRecord, context: Context) -> str | None:
         """Return the line, without its newline; None: the record is not of the ordinary kind."""
         d = record.__dict__
         try:
@@ -154,7 +153,6 @@ class Renderer:
             members = islice(d.items(), _BEFORE_LAST, None)
             if next(members)[0] != _LAST:
                 return None
-            context = d.get(CONTEXT, NOTHING)
             site = self.sites.get(key) or self.site(key, key)
             return self.render(site, d["created"], msg, d["args"], context, members, record)
         except Exception:  # noqa: BLE001 - whatever it is, the formatter knows what to do

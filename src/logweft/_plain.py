@@ -145,6 +145,8 @@ class Walk:
         float_literal:
             ``(digits: str) -> value`` for floats written with an exponent, which the encoders
             spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
+        nodes:
+            Values kept (values).
 
     Attributes:
         errors: values withheld because their ``__log__`` raised (exceptions).
@@ -156,13 +158,19 @@ class Walk:
         self,
         default: Callable[[Any], Any] | None = None,
         float_literal: Callable[[str], Any] | None = None,
+        nodes: int = MAX_NODES,
     ) -> None:
         self._default = default
         self._float_literal = float_literal
         self._inside: set[int] = set()
-        self._left = MAX_NODES
+        self._left = nodes
         self._text_left = MAX_TEXT_TOTAL
         self.errors = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there were more values than could be kept."""
+        return self._left < 0
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -172,8 +180,11 @@ class Walk:
             Nothing that is an Exception: what cannot be read says so in its place.
         """
         cls = type(value)
-        convert = _SCALARS.get(cls)
         self._left -= 1
+        if cls is str and len(value) <= _MIN_TEXT and value.isascii():  # most values are
+            self._text_left -= len(value)
+            return value
+        convert = _SCALARS.get(cls)
         if convert is not None:
             value = convert(value)
             if cls is str:
@@ -193,6 +204,10 @@ class Walk:
             return f"<unprintable {type_name(cls)}>"
 
     def _convert(self, value: Any, cls: type, depth: int) -> Any:
+        if cls is dict:
+            return self._nested(value, self.mapping, value.items, depth)
+        if cls is list:
+            return self._nested(value, self._list, value.__iter__, depth)
         if hasattr(cls, "__log__"):
             # Nested, so that a type that returns itself ends.
             return self._nested(value, self._first, lambda: (self._told(value, cls),), depth)

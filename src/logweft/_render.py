@@ -37,6 +37,9 @@ _LAST, _BEFORE_LAST = OWN[-1], len(OWN) - 1
 _PLAIN, _SKIPPED, _NAMED = range(3)
 _CORRELATION_ID = "correlation_id"
 
+# Values in a field; a line of 15 KiB has room for few more.
+_MAX_NODES = 1_000
+
 _THREE = [f"{number:03d}" for number in range(1000)]
 
 
@@ -358,8 +361,10 @@ class Renderer:
             return (
                 "" if told is DROPPED else f",{encode_basestring(name)}:{encode_basestring(told)}"
             )
-        walk = Walk(None, self._float_literal)
+        walk = Walk(None, self._float_literal, _MAX_NODES)
         tree = {walk.key(name): walk.plain(value, 1)}
+        if walk.is_spent:
+            raise Declined  # the line will be too long, and all of this be done again
         if self._redactor is not None:
             self._redactor.errors += walk.errors
             tree = self._redactor.tree(tree)

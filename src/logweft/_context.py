@@ -17,6 +17,7 @@ from ._redact import shown
 from ._trace import (
     ORDER,
     RANDOM,
+    TRACEPARENT_LENGTH,
     Incoming,
     is_id,
     is_trace_id,
@@ -105,8 +106,23 @@ class Context:
         # The fields' names only: their values may be secrets.
         return f"Context(correlation_id={self.correlation_id!r}, fields={list(self.fields)!r})"
 
-    def _replace(self, **changes: Any) -> Context:
-        return Context(**{name: getattr(self, name) for name in self.VALUES} | changes)
+    def with_fields(self, fields: Mapping[str, Any]) -> Context:
+        """
+        Return the same with *fields* in place of its own.
+
+        Raises:
+            Nothing.
+        """
+        return Context(
+            self.correlation_id,
+            fields,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            trace_flags=self.trace_flags,
+            tracestate=self.tracestate,
+            baggage=self.baggage,
+            shows_trace=self.shows_trace,
+        )
 
 
 ADOPTED = "logweft.context"
@@ -214,7 +230,7 @@ def bind(**fields: Any) -> Scope:
         Nothing.
     """
     context = _current.get()
-    return Scope(context._replace(fields=MappingProxyType({**context.fields, **fields})))
+    return Scope(context.with_fields(MappingProxyType({**context.fields, **fields})))
 
 
 def adopt(incoming: object = None, *, peer: str | None = None) -> Scope:
@@ -265,11 +281,12 @@ def _read(incoming: object) -> Incoming:
     if incoming is None:
         return Incoming()
     if issubclass(type(incoming), str):  # isinstance asks the object, which may raise
-        told = read_headers([("traceparent", incoming)])
-        if told.trace_id is not None:
-            return told
-        # The text itself, whatever a subclass of str says of its value.
-        return Incoming(correlation_id=str.__str__(incoming) if is_id(incoming) else None)
+        incoming = str.__str__(incoming)  # the text itself, whatever a subclass says of its value
+        if len(incoming) >= TRACEPARENT_LENGTH:
+            told = read_headers([("traceparent", incoming)])
+            if told.trace_id is not None:
+                return told
+        return Incoming(correlation_id=incoming if is_id(incoming) else None)
     return read_headers(incoming, policy.order)
 
 
@@ -399,11 +416,14 @@ def with_span(context: Context) -> Context:
         if not span.is_valid:
             return context
         trace_id = f"{span.trace_id:032x}"
-        result = context._replace(
-            correlation_id=context.correlation_id or trace_id,
+        result = Context(
+            context.correlation_id or trace_id,
+            context.fields,
             trace_id=trace_id,
             span_id=f"{span.span_id:016x}",
             trace_flags=int(span.trace_flags),
+            tracestate=context.tracestate,
+            baggage=context.baggage,
             shows_trace=True,
         )
         # A line's worth of time; the lines of one span are many.

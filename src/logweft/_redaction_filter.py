@@ -109,7 +109,7 @@ class RedactionFilter(logging.Filter):
         for name, value in record.__dict__.items():
             if name == CONTEXT and type(value) is Context:
                 fields = redactor.tree(walk.mapping(value.fields.items()))
-                attributes[name] = value._replace(fields=fields)
+                attributes[name] = value.with_fields(fields)
             elif name not in _OWN:
                 del attributes[name]
                 told = redactor.tree({walk.key(name): walk.plain(value, 1)})

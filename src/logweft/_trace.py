@@ -28,6 +28,9 @@ MAX_TRACESTATE = 512
 MAX_BAGGAGE = 8192
 """Bytes of baggage sent on. Source: W3C Baggage, section 3.3.2."""
 
+TRACEPARENT_LENGTH = 55
+"""Characters of a traceparent of version 00; a later one may have more."""
+
 _MAX_VALUE = 1 << 15
 """Characters read of one header, or of several joined: twice the longest legal tracestate."""
 
@@ -287,7 +290,7 @@ def _only_id(headers: _Headers, name: str) -> str | None:
 
 def _read_traceparent(headers: _Headers) -> _Trace | None:
     value = _only(headers, "traceparent")
-    match, rest = _TRACEPARENT.fullmatch(value[:55]), value[55:]
+    match, rest = _TRACEPARENT.fullmatch(value[:TRACEPARENT_LENGTH]), value[TRACEPARENT_LENGTH:]
     # A later version may have more behind a dash, of which nothing may be assumed.
     if match is None or (rest and (match[1] == "00" or rest[0] != "-")):
         return None

@@ -400,8 +400,17 @@ def test_a_disabled_level_costs_nothing(tmp_path: Path) -> None:
 # Faults of the target
 
 
+KINDS = {
+    "file": "logging.FileHandler(sys.argv[1])",
+    "stream": "logging.StreamHandler(open(sys.argv[1], 'a'))",
+    "rotating": "logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=10**6, backupCount=1)",
+    "timed": "logging.handlers.TimedRotatingFileHandler(sys.argv[1])",
+    "watched": "logging.handlers.WatchedFileHandler(sys.argv[1])",
+}
+
+
 FAILING_DISK = """
-    installation = to_file(path)
+    installation = to(HANDLER)
     for number in range(2000):
         log.info("line %d", number)
     assert not installation.flush(0.5)
@@ -418,7 +427,8 @@ FAILING_DISK = """
 """
 
 
-def test_a_file_size_limit_delays_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_size_limit_delays_and_loses_nothing(kind: str, tmp_path: Path) -> None:
     """At RLIMIT_FSIZE lines wait; once it is lifted the torn one is finished, and none is lost."""
     program = """
         path = sys.argv[1]
@@ -427,7 +437,8 @@ def test_a_file_size_limit_delays_and_loses_nothing(tmp_path: Path) -> None:
             assert os.path.getsize(path) == 1000  # in the middle of a line
             resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
     """
-    done = succeed(textwrap.dedent(program) + textwrap.dedent(FAILING_DISK), tmp_path / "app.log")
+    rest = FAILING_DISK.replace("HANDLER", KINDS[kind])
+    done = succeed(textwrap.dedent(program) + textwrap.dedent(rest), tmp_path / "app.log")
     assert len(done.err.splitlines()) <= 3
     assert "File too large" in done.err
     expected = [*(f"line {n}" for n in range(2000)), *(f"after {n}" for n in range(3))]
@@ -448,7 +459,10 @@ def small_disk(tmp_path: Path) -> Path:
     subprocess.run(["umount", "-l", tmp_path], timeout=20, check=True)
 
 
-def test_a_full_disk_delays_and_loses_nothing(small_disk: Path, tmp_path_factory) -> None:
+@pytest.mark.parametrize("kind", ["file", "rotating", "timed"])  # "watched" opens a new one
+def test_a_full_disk_delays_and_loses_nothing(
+    kind: str, small_disk: Path, tmp_path_factory
+) -> None:
     """On a tmpfs of 64 KiB that is full, lines wait until there is space, and none is lost."""
     program = """
         path = sys.argv[1]
@@ -463,7 +477,7 @@ def test_a_full_disk_delays_and_loses_nothing(small_disk: Path, tmp_path_factory
             subprocess.run(["mount", "-o", "remount,size=10m", os.path.dirname(path)], check=True)
     """
     done = succeed(
-        textwrap.dedent(program) + textwrap.dedent(FAILING_DISK),
+        textwrap.dedent(program) + textwrap.dedent(FAILING_DISK.replace("HANDLER", KINDS[kind])),
         *(small_disk / "app.log", small_disk / "ballast", tmp_path_factory.mktemp("x") / "copy"),
     )
     assert "No space left on device" in done.err
@@ -1034,14 +1048,6 @@ def test_a_crash_tears_one_line_at_most_and_the_next_process_repairs(
         seen = [strict(line)["message"] for line in lines]
         assert seen == [*(f"0 {number}" for number in range(len(seen) - 1)), "next"]
         path.unlink()
-
-
-KINDS = {
-    "file": "logging.FileHandler(sys.argv[1])",
-    "stream": "logging.StreamHandler(open(sys.argv[1], 'a'))",
-    "rotating": "logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=10**6, backupCount=1)",
-    "watched": "logging.handlers.WatchedFileHandler(sys.argv[1])",
-}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -549,6 +549,47 @@ def test_a_rotating_file_rotates_with_all_lines_present(tmp_path: Path) -> None:
     assert seen == Counter(f"{thread} {number}" for thread in range(4) for number in range(1000))
 
 
+def test_a_rotation_that_fails_costs_no_line(tmp_path: Path) -> None:
+    """Where a rotating handler cannot begin a new file, that is told and its lines are written."""
+    program = """
+        handler = logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=1000, backupCount=1)
+        def rotator(source, target):
+            raise OSError(errno.EXDEV, "no")
+        handler.rotator = rotator
+        log.addHandler(handler)
+        installation = logweft.install()
+        for number in range(100):
+            log.info("line %d", number)
+        assert installation.flush(30)
+        stats = installation.stats()
+        identity(stats)
+        assert stats.errors and not stats.dropped, stats
+    """
+    done = succeed("import errno\n" + textwrap.dedent(program), tmp_path / "app.log")
+    assert done.err.splitlines() == ["logweft: OSError: Invalid cross-device link while logging"]
+    assert messages((tmp_path / "app.log").read_text()) == [f"line {n}" for n in range(100)]
+
+
+def test_a_rotator_may_log(tmp_path: Path) -> None:
+    """What a handler logs while it begins a new file is written, and makes no endless work."""
+    program = """
+        handler = logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=1, backupCount=5000)
+        def rotator(source, target):
+            os.rename(source, target)
+            log.info("rotated")
+        handler.rotator = rotator
+        log.addHandler(handler)
+        installation = logweft.install()
+        for number in range(5):
+            log.info("line %d", number)
+        assert installation.flush(30)
+    """
+    succeed(program, tmp_path / "app.log")
+    told = Counter(message for path in tmp_path.iterdir() for message in messages(path.read_text()))
+    assert {f"line {number}" for number in range(5)} <= told.keys()
+    assert 1 <= told["rotated"] <= 10
+
+
 def test_a_file_that_the_application_reopens_is_followed(tmp_path: Path) -> None:
     """After a rename, close() and a new stream on the handler, lines go to the new file."""
     program = """

@@ -875,7 +875,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         if (
             len(filters) == 1
             and filters[0] is self._context_filter
-            and type(target) is DescriptorTarget
+            and isinstance(target, DescriptorTarget)
             and not target.shared
             and len(self.targets) == 1
             and not handler.filters

@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ._filter import CONTEXT, accepted
@@ -127,6 +128,21 @@ class Target:
         """
         raise NotImplementedError
 
+    def run(self, ledger: Ledger, item: Item, call: Callable[[Item], None]) -> BaseException | None:
+        """Have the handler's own code do something for *item*; return what it raised."""
+        # What a handler logs meanwhile is known by its thread.
+        before, ledger.emitter = ledger.emitter, threading.get_ident()
+        ledger.nested = item[3]
+        try:
+            with self.handler.lock or threading.RLock():
+                call(item)
+        except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
+            return error
+        finally:
+            ledger.nested = False
+            ledger.emitter = before
+        return None
+
     def finish(self) -> None:
         """Flush and close the handler, at exit."""
 
@@ -232,9 +248,50 @@ class DescriptorTarget(Target):
             return os.write(self._fd, data)
 
 
+class RollingTarget(DescriptorTarget):
+    """
+    A rotating or watched file: the handler says when to begin a new one, and does so itself.
+
+    Where it cannot, the error is told and the line is written to the file there is.
+    """
+
+    handler: logging.handlers.BaseRotatingHandler | logging.handlers.WatchedFileHandler
+
+    def _use(self, stream: Any, descriptor: int) -> None:
+        super()._use(stream, descriptor)
+        if type(self.handler) is logging.handlers.RotatingFileHandler:
+            self.batch_bytes = 1  # line by line, since its size decides
+
+    def write(self, ledger: Ledger) -> None:
+        """Have the handler begin a new file if it is time; not in the middle of a line."""
+        if self._begun <= 0:
+            error = self.run(ledger, self.taken[0], self._roll)
+            if error is not None:
+                ledger.note_error(error)
+        super().write(ledger)
+
+    def _roll(self, item: Item) -> None:
+        handler = self.handler
+        if isinstance(handler, logging.handlers.WatchedFileHandler):
+            handler.reopenIfNeeded()
+            return
+        # As many characters as bytes, which is what maxBytes is about.
+        record = logging.makeLogRecord({"msg": item[0][:-1].decode("latin-1")})
+        if handler.shouldRollover(record):  # type: ignore[attr-defined]  # of both that there are
+            handler.doRollover()  # type: ignore[attr-defined]  # as above
+
+    def engage(self) -> None:
+        """Have the handler measure finished lines."""
+        vars(self.handler)["format"] = _finished_line
+
+    def release(self) -> None:
+        """Give the handler its own method back."""
+        vars(self.handler).pop("format", None)
+
+
 class LineTarget(Target):
     """
-    A stdlib handler that needs its own `emit`: rotating and watched files, streams without a file.
+    A stdlib handler that needs its own `emit`: streams without a file, files that do not open.
 
     It is handed a record whose message is the finished line, and while it is a target its
     ``format`` returns that. It leaves the list that `logging.shutdown` locks one by one, since a
@@ -267,30 +324,18 @@ class LineTarget(Target):
         if self._is_new:
             self._is_new = False
             _repair(getattr(self.handler, "baseFilename", None))
-        # What a handler logs while it emits is known by its thread.
-        before, ledger.emitter = ledger.emitter, threading.get_ident()
-        try:
-            while self.taken:
-                self._write_one(self.taken[0], ledger)
-        finally:
-            ledger.emitter = before
+        while self.taken:
+            self._write_one(self.taken[0], ledger)
 
     def _write_one(self, item: Item, ledger: Ledger) -> None:
         self._failure = None
-        ledger.nested = item[3]
-        try:
-            with self.handler.lock or threading.RLock():
-                self._emit(item)
-        except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
-            self._failure = error
-        finally:
-            ledger.nested = False
+        failure = self.run(ledger, item, self._emit) or self._failure
         if not self.taken or self.taken[0] is not item:
             return  # removed meanwhile, and counted as dropped
-        if self._failure is None:
+        if failure is None:
             ledger.count_written(self, 1)
         else:
-            ledger.note_error(self._failure)
+            ledger.note_error(failure)
             ledger.count_refused(self, 1)
 
     def _emit(self, item: Item) -> None:
@@ -347,7 +392,7 @@ class RecordTarget(LineTarget):
         context.run(self.handler.emit, record)
 
 
-_FILES = (
+_ROLLING = (
     logging.handlers.RotatingFileHandler,
     logging.handlers.TimedRotatingFileHandler,
     logging.handlers.WatchedFileHandler,
@@ -356,11 +401,13 @@ _FILES = (
 
 def make_target(handler: logging.Handler, front: logging.Handler) -> Target:
     """Return the `Target` that fits *handler*, for the QueueHandler *front*."""
-    if type(handler) is logging.StreamHandler or type(handler) is logging.FileHandler:
-        file = _duplicate(_opened(handler))
+    kind = type(handler)
+    if kind in (logging.StreamHandler, logging.FileHandler, *_ROLLING):
+        file = _duplicate(_opened(handler))  # type: ignore[arg-type]  # one of the above
         if file is not None:
-            return DescriptorTarget(handler, front, file)
-    if isinstance(handler, (logging.StreamHandler, *_FILES)):
+            descriptor_target = RollingTarget if kind in _ROLLING else DescriptorTarget
+            return descriptor_target(handler, front, file)  # type: ignore[arg-type]  # as above
+    if isinstance(handler, logging.StreamHandler):
         return LineTarget(handler, front)
     return RecordTarget(handler, front)
 

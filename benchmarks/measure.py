@@ -178,6 +178,7 @@ def _plain(
     is_headline = name == "headline"
     log, run = target.logger("shop.orders"), case.run
     burst = SCENARIOS[name].burst
+    warm_up = burst * SCENARIOS[name].warm_up
     bursts = effort.bursts if is_headline else max(5, effort.bursts // 4)
     numbers: list[int] = []
 
@@ -189,9 +190,9 @@ def _plain(
     # This fills the caches that a running program has filled, and tells who is slow: one that
     # takes a millisecond a line would take the whole run's time. A flush may take its 0.1 s.
     began = time.perf_counter()
-    run(log, next_numbers(2 * burst))
+    run(log, next_numbers(warm_up))
     target.flush()
-    floor = max(floor, (time.perf_counter() - began - 0.1) / (2 * burst) * 1e9)
+    floor = max(floor, (time.perf_counter() - began - 0.1) / warm_up * 1e9)
     log = target.logger("shop.orders")
     walls, cpus = [], []
     for _ in range(bursts):

@@ -30,7 +30,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
     """
     Logger = logging.Logger
     find_caller, call_handlers = Logger.findCaller, Logger.callHandlers
-    # Of another library's hook on these, the record is all it wants.
+    # Where another library has a hook on one of these, records are made for it.
     handle = Logger.handle if is_stdlib(Logger.handle) and is_stdlib(call_handlers) else None
 
     def _log(
@@ -46,7 +46,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         if (
             exc_info is None
             and stack_info is False
-            and type(self) is Logger
+            and (type(self) is Logger or type(self) is logging.RootLogger)
             and Logger.makeRecord is make_record
             and Logger.findCaller is find_caller
             and logging.getLogRecordFactory() is logging.LogRecord
@@ -102,6 +102,8 @@ def _write(
         each = each.parent
     if len(handlers) > 1:  # libraries have one that does nothing
         handlers = [each for each in handlers if type(each) is not logging.NullHandler]
+        if len(handlers) > 1 and _IS_GUARDED:
+            return None, None
     # A handler that is taken over: see Installation._take.
     front = getattr(handlers[0].__dict__.get("handle"), "__self__", None)
     if (
@@ -155,5 +157,8 @@ def _record(
         name, level, code.co_filename, behind.f_lineno, msg, args, None, code.co_name, extra, None
     )
 
+
+# From 3.14 on `Logger.handle` ignores what a handler logs while it has a record, lest it recurse.
+_IS_GUARDED = hasattr(logging.Logger, "_tls")
 
 _LEVELS: dict[int, str] = getattr(logging, "_levelToName", {})

@@ -143,8 +143,13 @@ def values(rounds: Iterable[Report], *path: str) -> list[float]:
 
 
 def ratios(rounds: Rounds, base: Rounds, *path: str) -> list[float]:
-    """Return each round's value over that of *base* in the same round."""
-    pairs = ((_at(each, path), _at(other, path)) for each, other in zip(rounds, base, strict=False))
+    """Return each round's value over that of *base* in the same round, both at one pace."""
+
+    def paced(report: Report) -> float | None:
+        value = _at(report, path)
+        return value and value / (_at(report, (*path[:-1], f"{path[-1]}_pace")) or 1)
+
+    pairs = ((paced(each), paced(other)) for each, other in zip(rounds, base, strict=False))
     return [value / of for value, of in pairs if value is not None and of]
 
 
@@ -346,7 +351,9 @@ def tables(
         "`call` is the time on the caller's thread, in bursts of 100 calls with a pause between; "
         "`total` is the CPU time of the whole process per record over 50,000 records, flush "
         f"included, both as ratios to `{BASELINE}`; in brackets the least and the most of the "
-        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses.",
+        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses. Ratios are "
+        "of multiples of a loop of fixed work that runs before and behind, since a machine that "
+        "others use too changes its speed by the second; µs are as the clock has them.",
     ]
     if "headline" in options.scenario:
         parts.append(headline(contenders(), calls))

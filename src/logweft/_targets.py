@@ -264,8 +264,9 @@ class RollingTarget(DescriptorTarget):
 
     def write(self, ledger: Ledger) -> None:
         """Have the handler begin a new file if it is time; not in the middle of a line."""
-        if self._begun <= 0:
-            error = self.run(ledger, self.taken[0], self._roll)
+        first = next(iter(self.taken.copy()), None)  # which `remove` may empty at any time
+        if first is not None and self._begun <= 0:
+            error = self.run(ledger, first, self._roll)
             if error is not None:
                 ledger.note_error(error)
         super().write(ledger)

@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +427,23 @@ def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
         assert line["correlation_id"] == f"order-{number}"
         assert line["again"] == number
         assert line["message"].endswith(f"of {number}")
+
+
+def test_a_pattern_of_the_users_spares_the_stamps() -> None:
+    """A pattern that any digits fit hides none of the timestamp and of the trace's IDs."""
+    quick = logweft.JsonFormatter(redact={"patterns": {"digits": "[0-9a-f]{4}"}})
+    plain = logweft.JsonFormatter(redact={"patterns": {"digits": "[0-9a-f]{4}"}})
+    plain.renderer = None
+    with logweft.adopt("order-1234") as context:
+        record = record_of("paid %s", ("12345",), {})
+        vars(record)[CONTEXT] = context
+        line = json.loads(plain.format(record))
+        assert quick.format(record) == plain.format(record)
+
+    assert (line["trace_id"], line["span_id"]) == (context.trace_id, context.span_id)
+    assert datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
+    assert line["correlation_id"] == "order-[redacted]"
+    assert line["message"] == "paid [redacted]5"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ TAIL = (
 
 ERROR, TRUNCATED = "logweft_error", "truncated"
 _IDS = ("timestamp", "correlation_id", *_TRACE)
+_STAMPS = frozenset({"timestamp", *_TRACE})
 
 MAX_LINE = 15 * 1024
 """Longest line (bytes, newline included). Container runtimes split at 16 KiB: moby/moby#34855."""
@@ -308,11 +309,17 @@ class JsonFormatter(_PythonJsonFormatter):
         return self._redact(tree)
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
-        if self._redactor is None:
+        redactor = self._redactor
+        if redactor is None:
             return tree
-        redacted = self._redactor.tree(tree)
+        redacted = redactor.tree(tree)
         if not isinstance(redacted, dict):
             raise RecursionError("no stack left to redact the line")  # withheld as a whole
+        if redactor.has_patterns and not redactor.has_paths:
+            # Digits of ours, which a pattern of the user's may fit by chance.
+            for name in map(self._get_rename, _STAMPS & self._system):
+                if name in redacted:
+                    redacted[name] = tree[name]
         return redacted
 
     def add_fields(

@@ -319,15 +319,34 @@ def test_a_long_run_leaves_nothing_behind(rounds: int, tmp_path: Path) -> None:
     succeed(program, tmp_path / "app.log", rounds, deadline=800)
 
 
-@rounds(15, 200)
-def test_install_and_uninstall_under_load(rounds: int, tmp_path: Path) -> None:
-    """install() and uninstall() again and again while four threads log: no error, no leftovers."""
+@pytest.mark.parametrize("kind", ["file", "stream", "rotating"])
+@rounds(40, 400)
+def test_install_and_uninstall_under_load(rounds: int, kind: str, tmp_path: Path) -> None:
+    """
+    install() and uninstall() again and again while six threads log: each line comes once, plain or
+    as JSON; no error, no thread is left, and the handler is as it was.
+    """
     program = """
-        log.addHandler(logging.FileHandler(sys.argv[1]))
+        class Stream:
+            def __init__(self, path):
+                self.file = open(path, "a")
+            def write(self, text):
+                self.file.write(text)
+            def flush(self):
+                self.file.flush()
+        path, rounds, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+        if kind == "file":
+            handler = logging.FileHandler(path)
+        elif kind == "stream":
+            handler = logging.StreamHandler(Stream(path))
+        else:
+            handler = logging.handlers.RotatingFileHandler(path, maxBytes=10**9)
+        log.addHandler(handler)
+        attributes = dict(vars(handler))
         before = threading.active_count()
         stop = threading.Event()
         failures = []
-        counts = [0] * 4
+        counts = [0] * 6
         def work(thread):
             while not stop.is_set():
                 try:
@@ -335,15 +354,19 @@ def test_install_and_uninstall_under_load(rounds: int, tmp_path: Path) -> None:
                 except BaseException as error:
                     failures.append(error)
                 counts[thread] += 1
-                time.sleep(0.0005)
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+                if counts[thread] % 7 == 0:
+                    time.sleep(0.0002)
+        threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(6)]
+        sys.setswitchinterval(0.00001)  # so that many calls are under way at each moment
         for thread in threads:
             thread.start()
-        for _ in range(int(sys.argv[2])):
+        for _ in range(rounds):
             installation = logweft.install()
-            time.sleep(0.005)
+            time.sleep(0.003)
             installation.uninstall()
-            identity(installation.stats())
+            stats = installation.stats()
+            identity(stats)
+            assert not stats.dropped and not stats.errors, stats
         stop.set()
         for thread in threads:
             thread.join()
@@ -352,16 +375,17 @@ def test_install_and_uninstall_under_load(rounds: int, tmp_path: Path) -> None:
         while threading.active_count() > before:
             assert time.monotonic() < deadline, threading.enumerate()
             time.sleep(0.01)
+        assert vars(handler) == attributes, vars(handler)
         print(json.dumps(counts))
     """
-    done = succeed(program, tmp_path / "app.log", rounds, deadline=300)
+    done = succeed(program, tmp_path / "app.log", rounds, kind, deadline=300)
     assert done.err == ""
     # Between two installations the file has plain lines: "0 17".
     seen: Counter[str] = Counter()
     for line in (tmp_path / "app.log").read_text().splitlines():
         seen[strict(line)["message"] if line.startswith("{") else line] += 1
     counts = json.loads(done.out)
-    expected = [f"{thread} {n}" for thread in range(4) for n in range(counts[thread])]
+    expected = [f"{thread} {n}" for thread in range(6) for n in range(counts[thread])]
     assert seen == Counter(expected)
 
 

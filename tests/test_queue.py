@@ -925,6 +925,59 @@ def test_flush_waits_for_what_was_there_and_not_for_what_was_dropped(policy: str
     )
 
 
+def test_flush_waits_for_the_line_that_tells_of_drops() -> None:
+    """When flush() returns, the drops of before it are told, though their line was slow."""
+    program = """
+        class Stream:
+            def __init__(self):
+                self.gate, self.text = threading.Event(), ""
+            def write(self, text):
+                self.gate.wait()
+                if "queue full" in text:
+                    time.sleep(0.5)
+                self.text += text
+            def flush(self):
+                pass
+        stream = Stream()
+        installation = to(logging.StreamHandler(stream), queue=10, queue_timeout=0)
+        for number in range(100):
+            log.info("line %d", number)
+        dropped = installation.stats().dropped["INFO"]
+        stream.gate.set()
+        assert installation.flush(30)
+        assert f"dropped {dropped} lines: queue full" in stream.text, stream.text
+        assert installation.stats().depth == 0, installation.stats()
+    """
+    succeed(program)
+
+
+def test_a_target_that_is_idle_tells_its_drops() -> None:
+    """Lines that were dropped because another target was stuck are told without a further one."""
+    program = (
+        STUCK
+        + """
+out, other = os.pipe()
+quiet = logging.getLogger("quiet")
+quiet.propagate = False
+quiet.addHandler(logging.StreamHandler(open(other, "w")))
+installation = logweft.install(queue=100, queue_timeout=0)
+for number in range(300):
+    log.error("line %d", number)
+quiet.warning("lost")
+assert installation.stats().dropped["WARNING"] == 1, installation.stats()
+time.sleep(0.5)
+assert not select.select([out], [], [], 0)[0], "told before there is room"
+read_in_thread(reader, bytearray())
+assert select.select([out], [], [], 30)[0]
+line = json.loads(os.read(out, 10_000))
+assert line["message"] == "dropped 1 lines: queue full (capacity 100)", line
+assert line["dropped_by_level"] == {"WARNING": 1}, line
+os._exit(0)
+"""
+    )
+    succeed(program)
+
+
 def test_a_large_line_makes_room_in_bytes() -> None:
     """The bound in bytes counts too: an ERROR of 60 kB displaces as many INFO lines as it needs."""
     program = (

@@ -206,7 +206,8 @@ class Listener:
                     if type(other) is type(target):
                         target.lane = other.lane  # so that their lines stay in order
             self.targets.append(target)
-            target.engage()
+            if not target.retired:
+                target.engage()
 
     def remove(self, target: Target) -> None:
         """Cease to serve *target* and give its handler back; what it has not taken is dropped."""
@@ -230,13 +231,15 @@ class Listener:
             target.settle(len(waiting))
             target.release()
 
-    def retire(self, target: Target) -> None:
-        """Cease to serve *target* as soon as its lines are written."""
+    def retire(self, target: Target) -> bool:
+        """Cease to serve *target* as soon as its lines are written; say whether they are."""
         # One step, since a line that comes between the look and the removal would be lost.
         with self._lock:
             target.retired = True
-            if not target.is_busy():
+            is_idle = not target.is_busy()
+            if is_idle:
                 self.remove(target)
+            return is_idle
 
     def _revive(self, target: Target) -> Target:
         """Return who takes the line of a call that began before *target* was removed."""
@@ -437,7 +440,7 @@ class Listener:
                     self._writing.release()
                 except RuntimeError:
                     pass  # not acquired
-            due = [target for target in list(self.targets) if _is_due(target)]
+            due = [target for target in list(self.targets) if self._is_due(target)]
 
     # In the listener's thread
 
@@ -462,9 +465,9 @@ class Listener:
         with self._lock:
             if self._thread is not thread:
                 return False
-            held = any(target.is_busy() for target in self.targets)
-            self._awake = any(map(_is_due, self.targets))
-            if self._leaving and not held:
+            held = any(target.is_busy() or target.unreported for target in self.targets)
+            self._awake = any(map(self._is_due, self.targets))
+            if not held and (self._leaving or not self.targets):
                 # Said under the lock: whoever puts a line after this sees it and starts a thread.
                 self._thread = self._thread_id = None
                 return False
@@ -476,9 +479,19 @@ class Listener:
             self._urgent = False
         with self._writing:
             for target in list(self.targets):
-                if _is_due(target):
+                if self._is_due(target):
                     self._write(target)
         return True
+
+    def _is_due(self, target: Target) -> bool:
+        """Say whether there is something to write to *target*, and it may be tried now."""
+        if time.monotonic() < target.retry_at:
+            return False
+        if target.is_busy():
+            return True
+        # Drops that another target has caused are told when that one has caught up.
+        has_room = self._fits(0, self.capacity // 2, self.capacity_bytes // 2)
+        return has_room and bool(target.unreported)
 
     def _write(self, target: Target) -> None:
         """Write all that waits for *target*, or as much of it as it takes."""
@@ -524,7 +537,7 @@ class Listener:
     def _take_report(self, target: Target) -> bool:
         """Add the line that says how many lines were dropped, once a target moves again."""
         with self._lock:
-            levels, target.unreported = target.unreported, Counter()
+            levels = target.unreported.copy()
             target.report_at = 0.0
         number = sum(levels.values())
         if not number:
@@ -542,14 +555,17 @@ class Listener:
                 "dropped_by_level": _by_name(levels),
             }
         )
+        line: Item | None = None
         try:
             payload, size = target.prepare(record)
+            line = payload, size, logging.WARNING, False
         except Exception as error:  # noqa: BLE001 - a formatter of the user's own
             self.note_error(error)
-            return False
-        with self._lock:
-            target.taken.append((payload, size, logging.WARNING, False))
-        return True
+        with self._lock:  # in one step, or a flush of this moment would not wait for it
+            target.unreported -= levels
+            if line is not None:
+                target.taken.append(line)
+        return line is not None
 
     def count_written(self, target: Target, number: int) -> None:
         """Take the first lines out of `taken`, and count them: *target* has written them."""
@@ -601,7 +617,7 @@ class Listener:
 
     def flush(self, timeout: float = FLUSH_TIMEOUT_S) -> bool:
         """
-        Wait until everything accepted so far is written or dropped.
+        Wait until everything accepted so far is written or dropped, and the drops are told.
 
         Args:
             timeout: longest wait (seconds).
@@ -616,7 +632,7 @@ class Listener:
         deadline = time.monotonic() + timeout
         with self._lock:
             goals = [(target, target.goal()) for target in self.targets]
-        while any(target.settled < goal and target.is_busy() for target, goal in goals):
+        while any(target.is_behind(goal) for target, goal in goals):
             if time.monotonic() >= deadline:
                 self._in_vain = self.written
                 return False
@@ -711,10 +727,6 @@ def _cut(waiting: deque[Any], taken: deque[Any], limit: int) -> None:
             break
         taken.append(item)
         waiting.popleft()
-
-
-def _is_due(target: Target) -> bool:
-    return target.is_busy() and time.monotonic() >= target.retry_at
 
 
 def _own_stderr(owner: object) -> int | None:
@@ -992,9 +1004,13 @@ class QueueHandler(logging.handlers.QueueHandler):
         Raises:
             Nothing.
         """
-        self.queue.flush()
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
         for target in self.targets:
-            self.queue.remove(target)
+            # Again for the lines of calls that are under way.
+            while not self.queue.retire(target):
+                if not self.queue.flush(deadline - time.monotonic()):
+                    self.queue.remove(target)
+                    break
         logging.Handler.close(self)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import functools
@@ -16,7 +17,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ._filter import CONTEXT, accepted
@@ -78,7 +79,12 @@ class Target:
 
     def goal(self) -> int:
         """Return what `settled` will be when everything of this moment is settled."""
-        return self.settled + self._skipped + len(self.taken) + len(self.waiting)
+        lines = len(self.taken) + len(self.waiting) + bool(self.unreported)
+        return self.settled + self._skipped + lines
+
+    def is_behind(self, goal: int) -> bool:
+        """Say whether *goal* is not reached yet; if nothing is left to do, it is."""
+        return self.settled < goal and (self.is_busy() or bool(self.unreported))
 
     def is_busy(self) -> bool:
         """Say whether lines wait or are being written."""
@@ -134,7 +140,7 @@ class Target:
         before, ledger.emitter = ledger.emitter, threading.get_ident()
         ledger.nested = item[3]
         try:
-            with self.handler.lock or threading.RLock():
+            with self.handler.lock or threading.RLock(), self._lending():
                 call(item)
         except BaseException as error:  # noqa: BLE001 - a SystemExit here is one line's matter
             return error
@@ -142,6 +148,23 @@ class Target:
             ledger.nested = False
             ledger.emitter = before
         return None
+
+    def loan(self) -> dict[str, Callable[..., Any]]:
+        """Return the methods the handler has of us, by name, while its own code runs here."""
+        return {}
+
+    @contextlib.contextmanager
+    def _lending(self) -> Iterator[None]:
+        # For one call and under its lock: once `uninstall` has begun, callers use the handler too.
+        attributes, loan = vars(self.handler), self.loan()
+        own = {name: attributes[name] for name in loan if name in attributes}
+        attributes.update(loan)
+        try:
+            yield
+        finally:
+            for name in loan:
+                attributes.pop(name, None)
+            attributes.update(own)
 
     def finish(self) -> None:
         """Flush and close the handler, at exit."""
@@ -257,6 +280,10 @@ class RollingTarget(DescriptorTarget):
 
     handler: logging.handlers.BaseRotatingHandler | logging.handlers.WatchedFileHandler
 
+    def loan(self) -> dict[str, Callable[..., Any]]:
+        """Have the handler measure finished lines."""
+        return {"format": _finished_line}
+
     def _use(self, stream: Any, descriptor: int) -> None:
         super()._use(stream, descriptor)
         if type(self.handler) is logging.handlers.RotatingFileHandler:
@@ -281,21 +308,13 @@ class RollingTarget(DescriptorTarget):
         if handler.shouldRollover(record):  # type: ignore[attr-defined]  # of both that there are
             handler.doRollover()  # type: ignore[attr-defined]  # as above
 
-    def engage(self) -> None:
-        """Have the handler measure finished lines."""
-        vars(self.handler)["format"] = _finished_line
-
-    def release(self) -> None:
-        """Give the handler its own method back."""
-        vars(self.handler).pop("format", None)
-
 
 class LineTarget(Target):
     """
     A stdlib handler that needs its own `emit`: streams without a file, files that do not open.
 
-    It is handed a record whose message is the finished line, and while it is a target its
-    ``format`` returns that. It leaves the list that `logging.shutdown` locks one by one, since a
+    It is handed a record whose message is the finished line, and while it writes that its
+    ``format`` returns it. It leaves the list that `logging.shutdown` locks one by one, since a
     stuck write would hold its lock for ever.
     """
 
@@ -305,6 +324,10 @@ class LineTarget(Target):
         self.destination = getattr(handler, "baseFilename", None) or id(stream)
         self._reference: Any = None
         self._failure: BaseException | None = None
+
+    def loan(self) -> dict[str, Callable[..., Any]]:
+        """Have the handler write finished lines and tell us its errors."""
+        return {"format": _finished_line, "handleError": self._note_failure}
 
     def _note_failure(self, record: logging.LogRecord) -> None:
         """Stand in for `logging.Handler.handleError`, which prints message and arguments raw."""
@@ -351,15 +374,11 @@ class LineTarget(Target):
             return
 
     def engage(self) -> None:
-        """Have the handler write finished lines and tell us its errors."""
+        """Take the handler out of the list."""
         self._reference = _leave_shutdown_list(self.handler)
-        vars(self.handler)["format"] = _finished_line
-        vars(self.handler)["handleError"] = self._note_failure
 
     def release(self) -> None:
-        """Give the handler its own methods back, and its place in the list."""
-        for name in ("format", "handleError"):
-            vars(self.handler).pop(name, None)
+        """Give the handler its place in the list back."""
         _enter_shutdown_list(self._reference)
 
 
@@ -374,10 +393,9 @@ class RecordTarget(LineTarget):
         super().__init__(handler, front)
         self.destination = id(handler)
 
-    def engage(self) -> None:
+    def loan(self) -> dict[str, Callable[..., Any]]:
         """Have the handler tell us its errors; its format is its own."""
-        super().engage()
-        vars(self.handler).pop("format")
+        return {"handleError": self._note_failure}
 
     def prepare(self, record: logging.LogRecord) -> tuple[Any, int]:
         """Return a copy whose message is final, and the context of the call."""

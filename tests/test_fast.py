@@ -118,10 +118,11 @@ def test_ordinary_records_take_the_quick_way(
 def test_a_secret_registered_later_leaves_no_line() -> None:
     """What is kept of a call site, a name or a Context is thrown away with each new secret."""
     formatter = logweft.JsonFormatter(service="registered-later-1")
-    record = record_of("registered-later-1 %s", ("x",), {"registered-later-1": 1})
+    fields = {"registered-later-1": 1, "note": "registered-later-1"}
+    record = record_of("registered-later-1 %s", ("x",), fields)
     with logweft.adopt("registered-later-1"):
         vars(record)[CONTEXT] = logweft.current()
-        assert formatter.format(record).count("registered-later-1") == 5
+        assert formatter.format(record).count("registered-later-1") == 6
         logweft.register_secret("registered-later-1")
         assert "registered-later-1" not in formatter.format(record)
 

@@ -22,8 +22,8 @@ from logweft._trace import (
     Member,
     is_id,
     is_trace_id,
+    mint_ids,
     mint_span_id,
-    mint_trace_id,
     parse_baggage,
     read_headers,
     write_baggage,
@@ -110,7 +110,7 @@ def serve(incoming, calls=1):
     said = read_headers(incoming)
     trace_id, flags = said.trace_id, said.trace_flags
     if trace_id is None:
-        trace_id, flags = mint_trace_id(), RANDOM
+        (trace_id, _), flags = mint_ids(), RANDOM
     return [
         (write_traceparent(trace_id, mint_span_id(), flags), said.tracestate) for _ in range(calls)
     ]
@@ -279,7 +279,7 @@ def test_is_id_of_anything():
 def test_is_trace_id():
     """Only 32 lower-case hex digits, not all zero, are a trace ID."""
     assert is_trace_id(T)
-    assert is_trace_id(mint_trace_id())
+    assert is_trace_id(mint_ids()[0])
     for value in (
         T.upper(),
         T[1:],
@@ -400,10 +400,18 @@ def test_write_traceparent_reads_the_text():
 
 def test_mint(monkeypatch):
     """New IDs are hex of the right length, differ, and are never all zeros."""
-    assert len({mint_trace_id() for _ in range(100)} | {mint_span_id() for _ in range(100)}) == 200
-    given = iter([bytes(16), bytes(15) + b"\1", bytes(8), bytes(8), b"\1" + bytes(7)])
-    monkeypatch.setattr(_trace.os, "urandom", lambda size: next(given))
-    assert (mint_trace_id(), mint_span_id()) == ("0" * 31 + "1", "01" + "0" * 14)
+    minted = [
+        *(each for _ in range(100) for each in mint_ids()),
+        *(mint_span_id() for _ in range(100)),
+    ]
+    assert len(set(minted)) == len(minted)
+    one = b"\1"
+    given = [one * 16 + bytes(8), bytes(16) + one * 8, bytes(15) + one * 9, bytes(8), one * 8]
+    sizes = []
+    monkeypatch.setattr(_trace.os, "urandom", lambda size: sizes.append(size) or given.pop(0))
+    assert mint_ids() == ("0" * 30 + "01", "01" * 8)
+    assert mint_span_id() == "01" * 8
+    assert sizes == [24, 24, 24, 8, 8]
 
 
 def state(*values):

@@ -904,7 +904,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         Raises:
             Nothing that is an Exception.
         """
-        payload = f"{line}\n".encode(errors="backslashreplace")
+        payload = f"{line}\n".encode()
         self.queue.put(self.targets[0], payload, len(payload), level)
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:

@@ -57,7 +57,8 @@ _DIGITS = bytes(
     for code in range(256)
 )
 
-_SAME_DIGITS = bytes(ord("0") if 48 <= code <= 57 else code for code in range(256))
+SAME_DIGITS = bytes(ord("0") if 48 <= code <= 57 else code for code in range(256))
+"""To compare texts by what they are but for the value of their digits."""
 
 _WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LONG_WORDS = Pattern(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
@@ -251,6 +252,7 @@ class Redactor:
         key = os.urandom(32) if hash_key is None else _text("hash_key", hash_key).encode()
         self._hash_key = key
         self._marker = _text("marker", marker)
+        self._markers: dict[str, str] = {}
         off = {name for name, strategy in self._strategies.items() if strategy == "off"}
         self._by_name = "name" not in off
         self._word_rules = tuple(
@@ -309,10 +311,13 @@ class Redactor:
         """Return what stands for *secret*, as the strategy of *rule* says."""
         if secret in self._allowed:
             return secret
+        if rule in self._markers:
+            return self._markers[rule]
         strategy = self._strategies.get(rule, "marker")
         try:
             if strategy == "marker":
-                return self._marker.replace("{rule}", rule)
+                self._markers[rule] = self._marker.replace("{rule}", rule)
+                return self._markers[rule]
             if strategy == "mask":
                 return f"****{secret[-4:]}" if len(secret) >= 8 else "****"
             if strategy == "hash":
@@ -409,9 +414,11 @@ class Redactor:
             return safe, {name: self._argument(hidden.get(name), args[name]) for name in args}
         if not isinstance(args, tuple):
             args = (args,)
-        return safe, tuple(
-            self._argument(hidden.get(place), value) for place, value in enumerate(args)
-        )
+        told = list(args)
+        for place, kind in hidden.items():
+            if type(place) is int and place < len(told):  # another number fails at the message
+                told[place] = self._argument(kind, told[place])
+        return safe, tuple(told)
 
     def _argument(self, kind: int | None, value: Any) -> Any:
         if kind is None or value is None or type(value) is bool:
@@ -482,13 +489,15 @@ class Redactor:
                 text = self._apply(rule, text)
             folded = text.encode("ascii", "replace").translate(_FOLD).decode("latin-1")
             is_marked = "!" in folded or "--" in text
-            is_long = _LONG_RUN in folded or "earer " in text or "asic " in text
-            is_grouped = (
-                "wwww wwww wwww" in folded
-                or "wwww wwwwww wwww" in folded
-                or ("-" in text and _has_dashes(text))
-            )
-            has_verb = " is " in text
+            is_long = _LONG_RUN in folded
+            is_grouped = "-" in text and _has_dashes(text)
+            has_verb = False
+            if " " in text:
+                is_long = is_long or "earer " in text or "asic " in text
+                is_grouped = (
+                    is_grouped or "wwww wwww wwww" in folded or "wwww wwwwww wwww" in folded
+                )
+                has_verb = " is " in text
             if not (is_marked or is_long or is_grouped or has_verb):
                 return text
             same = text
@@ -501,7 +510,7 @@ class Redactor:
                 has_verb = has_verb or " was " in text or "ed to " in text or " set to " in text
                 shape = b""
                 if not (is_source or is_long or is_grouped or has_verb) and self._is_alike(text):
-                    shape = same.encode(errors="replace").translate(_SAME_DIGITS)
+                    shape = same.encode(errors="replace").translate(SAME_DIGITS)
                     if shape in self._shapes:
                         return text
                 told = self._look_at_marks(text, is_source)
@@ -841,7 +850,7 @@ class Redactor:
 
 def _has_dashes(text: str) -> bool:
     """Say whether digits stand in the groups of a social security number."""
-    return b"000-00-0000" in text.encode(errors="replace").translate(_SAME_DIGITS)
+    return b"000-00-0000" in text.encode(errors="replace").translate(SAME_DIGITS)
 
 
 def _is_nothing(value: str) -> bool:

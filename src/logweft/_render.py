@@ -23,6 +23,7 @@ from ._slots import Slots
 
 _MAX_SITES = _MAX_KEYS = 4_096
 _MAX_TEMPLATE = 1_024
+_MAX_LITERALS, _MAX_LITERAL = 1_024, 64
 
 LEARN_AT = 10
 """After how many calls a site's slots are looked for."""
@@ -130,8 +131,12 @@ class Renderer:
         """Begin afresh: what is kept may hold a value that has become a secret."""
         self._registered = _redact.registered
         self._values = () if self._redactor is None else self._redactor.values
+        self._knows_inert = not (
+            self._values or self._redactor is None or self._redactor.has_patterns
+        )
         self.sites: dict[Any, Site] = {}
         self._keys: dict[str, tuple[int, str]] = {}
+        self._literals: dict[str, str] = {}
         self._owner = object()
         self._end = "".join(
             f",{encode_basestring(name)}:{self._text(value)}" for name, value in self._ends.items()
@@ -191,7 +196,7 @@ class Renderer:
         if _redact.registered is not self._registered:
             self._forget()
             return None
-        keys, clean = self._keys, self._clean
+        keys, literals, clean = self._keys, self._literals, self._clean
         if not args:
             constant, message = site.last
             if msg is not constant:
@@ -205,7 +210,7 @@ class Renderer:
             is_clean = slots and not hides and take(slots, args)
             if not is_clean:
                 for each in args:
-                    if hasattr(type(each), "__log__"):
+                    if type(each) not in _SCALARS and hasattr(type(each), "__log__"):
                         return None
                 if hides:
                     msg, args = cast(Redactor, self._redactor).arguments(msg, args)
@@ -237,9 +242,10 @@ class Renderer:
                 return None
             cls = type(value)
             if verdict == _NAMED:
-                fields += self._member(name, value)
+                fields += self._member(name, value, fragment)
             elif cls is str:
-                fields += fragment + encode_basestring(clean(value))
+                literal = literals.get(value)
+                fields += fragment + (literal or self._literal(value))
             elif cls is bool:
                 fields += fragment + ("true" if value else "false")
             elif cls is int and -_MAX_NUMBER < value < _MAX_NUMBER:
@@ -249,7 +255,7 @@ class Renderer:
             elif cls is float and value - value == 0.0:
                 fields += fragment + repr(value)
             else:
-                fields += self._member(name, value)
+                fields += self._member(name, value, fragment)
         if record is None:
             if site.is_access:
                 return None
@@ -336,10 +342,9 @@ class Renderer:
             known = (_SKIPPED, "")
         elif name in self._taken or self._clean(name) != name or not name.isprintable():
             raise Declined
-        elif self._redactor is not None and self._redactor.kind(name) != NONE:
-            known = (_NAMED, "")
         else:
-            known = (_PLAIN, f",{encode_basestring(name)}:")
+            is_named = self._redactor is not None and self._redactor.kind(name) != NONE
+            known = (_NAMED if is_named else _PLAIN, f",{encode_basestring(name)}:")
         if len(self._keys) >= _MAX_KEYS:
             self._keys.clear()
         self._keys[name] = known
@@ -351,16 +356,25 @@ class Renderer:
         if verdict == _SKIPPED:
             raise Declined
         if verdict == _PLAIN and type(value) is str:
-            return fragment + self._text(value)
-        return self._member(name, value)
+            return fragment + (self._literals.get(value) or self._literal(value))
+        return self._member(name, value, fragment)
 
-    def _member(self, name: str, value: Any) -> str:
+    def _literal(self, value: str) -> str:
+        """Return *value* as it stands in the line, and keep it, since most come again."""
+        is_inert = self._knows_inert and " " not in value and self._slots.is_inert(value)
+        told = value if is_inert else self._clean(value)
+        literal = encode_basestring(told)
+        if told == value and len(value) <= _MAX_LITERAL:  # what stands for a secret may vary
+            if len(self._literals) >= _MAX_LITERALS:
+                self._literals.clear()
+            self._literals[value] = literal
+        return literal
+
+    def _member(self, name: str, value: Any, fragment: str) -> str:
         """Return ``,"name": value`` of anything, the formatter's way."""
         if type(value) is str and self._redactor is not None:
             told = self._redactor.field(name, value, (name,))
-            return (
-                "" if told is DROPPED else f",{encode_basestring(name)}:{encode_basestring(told)}"
-            )
+            return "" if told is DROPPED else fragment + encode_basestring(told)
         walk = Walk(None, self._float_literal, _MAX_NODES)
         tree = {walk.key(name): walk.plain(value, 1)}
         if walk.is_spent:
@@ -379,13 +393,13 @@ class Renderer:
         if owner is self._owner:
             return about, names
         if context.correlation_id:
-            about = f',"correlation_id":{self._text(context.correlation_id)}'
+            about = f',"correlation_id":{self._literal(context.correlation_id)}'
         else:
             about = ""
         if context.shows_trace:
             about += (
-                f',"trace_id":{self._encode(context.trace_id)},"span_id":'
-                f'{self._encode(context.span_id)},"trace_flags":"{context.trace_flags:02x}"'
+                f',"trace_id":{_id(context.trace_id)},"span_id":{_id(context.span_id)}'
+                f',"trace_flags":"{context.trace_flags:02x}"'
             )
         is_constant = True
         for name, value in context.fields.items():
@@ -396,6 +410,10 @@ class Renderer:
         if is_constant:
             object.__setattr__(context, "rendered", (self._owner, about, context.fields))
         return about, context.fields
+
+
+def _id(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

@@ -6,7 +6,7 @@ import re
 from itertools import chain, cycle, pairwise, zip_longest
 from typing import Any
 
-from ._redact import LAST_WORDS, NONE, Redactor
+from ._redact import LAST_WORDS, NONE, SAME_DIGITS, Redactor
 from ._secrets import LONG, Pattern
 
 # To look at every message costs more than to render it. What a template says is the same in each
@@ -48,7 +48,7 @@ _INERT = Pattern(
     # IDs of spans, traces, documents, commits; all digits may be a card's number.
     r"|(?=\d*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40})"
     r"|(?=\d*[A-F])(?![A-F]{2}\d\d|EAA)[0-9A-F]{16}"
-    r"|<(?:[A-Za-z_]{1,30}\d{0,2}\.){0,8}[A-Za-z_]{1,30}\d{0,2} (?:object )?at 0x[0-9a-f]{6,16}>",
+    r"|<(?:[A-Za-z_]{1,30}\d{0,2}\.){0,8}[A-Za-z_]{1,30}\d{0,2} (?:object )?at \dx[0-9a-f]{6,16}>",
     re.ASCII,
 )
 
@@ -88,7 +88,10 @@ class Slots:
         self._redactor = redactor
         self._endings = redactor.endings | _SCHEMES
         self._marker = redactor.constant("name")  # None: no template with a secret has slots
-        self._inert: set[str] = set()  # most values come again: methods, paths, hosts
+        # Most values come again, as methods and hosts do, or their like with other digits, as
+        # paths and files do. No digit's value says anything but in a name.
+        self._inert: set[str] = set()
+        self._shapes: set[bytes] = set()
 
     def of(self, template: str) -> tuple[int, ...]:
         """
@@ -154,7 +157,7 @@ class Slots:
                 if slot == NUMBER:
                     if len(value) >= LONG or not value.replace(".", "", 1).isdigit():
                         return False
-                elif value not in self._inert and not self._is_inert(value):
+                elif value not in self._inert and not self.is_inert(value):
                     return False
             elif cls is int or cls is float:
                 if not -_MAX_NUMBER < value < _MAX_NUMBER:
@@ -163,13 +166,18 @@ class Slots:
                 return False
         return True
 
-    def _is_inert(self, value: str) -> bool:
-        """Say whether *value* is neither a secret itself nor says of anything that it is one."""
-        if (
-            not 0 < len(value) <= _MAX_VALUE or value in _TELLING
-        ):  # "key %s: ..." with nothing in it
+    def is_inert(self, value: str) -> bool:
+        """
+        Say whether *value* is neither a secret itself nor says of anything that it is one.
+
+        But for `Redactor.values` and patterns of the user's.
+        """
+        if not 0 < len(value) <= _MAX_VALUE:  # "key %s: ..." with nothing in it
             return False
-        if _INERT.fullmatch(value) is None:
+        shape = value.encode(errors="replace").translate(SAME_DIGITS)
+        if shape in self._shapes:
+            return True
+        if value in _TELLING or _INERT.fullmatch(value) is None:
             return False
         if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
             name = value.rpartition("/")[2]
@@ -179,7 +187,13 @@ class Slots:
                 or name[-3:].lower() in _SCHEMES
             ):
                 return False
-        if len(self._inert) >= _MAX_CACHED:
-            self._inert.clear()
-        self._inert.add(value)
+        else:
+            _keep(self._shapes, shape)
+        _keep(self._inert, value)
         return True
+
+
+def _keep(known: set[Any], value: Any) -> None:
+    if len(known) >= _MAX_CACHED:
+        known.clear()
+    known.add(value)

@@ -119,16 +119,20 @@ def _fits(pattern: re.Pattern[str], value: Any, size: int) -> bool:
     )
 
 
-def mint_trace_id() -> str:
+def mint_ids() -> tuple[str, str]:
     """
-    Return a new trace ID: 32 lower-case hex digits, not all zero. Its flags have `RANDOM` set.
+    Return a new trace ID and span ID: 32 and 16 lower-case hex digits, not all zero.
+
+    The flags of such a trace have `RANDOM` set.
 
     Raises:
         Nothing.
 
     Source: W3C Trace Context level 2, section 3.2.2.3: 16 random bytes can be a trace-id.
     """
-    return _mint(16)
+    digits = os.urandom(24).hex()  # once, since it is a system call
+    trace_id, span_id = digits[:32], digits[32:]
+    return (trace_id, span_id) if trace_id.strip("0") and span_id.strip("0") else mint_ids()
 
 
 def mint_span_id() -> str:
@@ -140,12 +144,8 @@ def mint_span_id() -> str:
 
     Source: W3C Trace Context level 2, section 3.2.2.4.
     """
-    return _mint(8)
-
-
-def _mint(size: int) -> str:
-    digits = os.urandom(size).hex()
-    return digits if digits.strip("0") else _mint(size)
+    digits = os.urandom(8).hex()
+    return digits if digits.strip("0") else mint_span_id()
 
 
 def write_traceparent(trace_id: str, span_id: str, flags: int) -> str:

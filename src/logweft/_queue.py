@@ -262,25 +262,30 @@ class Listener:
         with self._lock:
             total = self.bytes + size
             lane = target.lane
-            is_easy = (
+            is_done = is_kept = (
                 self.depth < self._easy
                 and total <= self._easy_bytes
                 and lane is not None
                 and not nested
             )
-            if is_easy:
+            if is_kept:
                 # First, since an exception thrown in from a signal handler may end this anywhere.
                 lane.waiting.append((payload, size, level, False))  # type: ignore[union-attr]  # said above
                 self.depth += 1
                 self.bytes = total
-        if not is_easy and not self._put_hard(target, (payload, size, level, nested)):
+            elif self._stalled_until and not nested and self.policy != "block":
+                # At once, since threads that come for the lock twice are in each other's way.
+                is_done, is_kept = True, self._squeeze(target, (payload, size, level, False))
+        if not is_done:
+            is_kept = self._put_hard(target, (payload, size, level, nested))
+        if not is_kept:
             return
         if not self._awake:
             self._wake()
 
     def _put_hard(self, target: Target, item: Item) -> bool:
         """Accept *item* though room is scarce, after a wait for it; or drop it."""
-        _, size, level, nested = item
+        *_, level, nested = item
         if nested and self.nested:
             # A target that logs about each line it is given would keep itself busy for ever.
             with self._lock:
@@ -289,12 +294,17 @@ class Listener:
         if self._may_wait(nested) and self._wait_for_room(target, item):
             return True
         with self._lock:
-            lane = target.lane or self._revive(target)
-            if not self._abandoned and (self._fits(size) or self._make_room(lane, size, level)):
-                self._append(lane, item)
-                return True
-            self._drop(lane, level)
-            return False
+            return self._squeeze(target, item)
+
+    def _squeeze(self, target: Target, item: Item) -> bool:
+        """Accept *item* if there is room, or lines that have to give way; or drop it. Locked."""
+        _, size, level, _ = item
+        lane = target.lane or self._revive(target)
+        if not self._abandoned and (self._fits(size) or self._make_room(lane, size, level)):
+            self._append(lane, item)
+            return True
+        self._drop(lane, level)
+        return False
 
     def _may_wait(self, nested: bool) -> bool:
         """Say whether a caller may be held up: not by itself, and not by one who does not move."""

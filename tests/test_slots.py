@@ -35,10 +35,10 @@ VALUES = [
         for each in """hunter2 4bf92f3577b34da6a3ce929d0e0e4736 00f067aa0ba902b7 ABCDEF0123456789
 GB82AB0123456789 twilio heroku Zx9Qw7Rt2Yp5L 4111_1111_1111_1111 4111 1111
 123-45-6789 123 45 6789 GB82 WEST
-12345698765432 Bearer Basic bearer dXNlcjpwYXNz user secret token api key is was set changed to x x37
+12345698765432 Bearer Basic bearer dXNlcjpwYXNz user secret token api key is was set changed to x
 http https https://a.b/c /v1/x 10.0.0.1:80 123e4567-e89b-12d3-a456-426614174000 AKIAIOSFODNN7
 sk-abc123 ghp_abc eyJhbGc MTIz.abc.def a@b.de Cookie Set-Cookie Authorization 2b 12 None
-<a.B_object_at_0x7f0123456789> open_sesame order for x1 the port""".split()
+<a.B_object_at_0x7f0123456789> open_sesame order for x1 x37 the port""".split()
     ),
 ]
 

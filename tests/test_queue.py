@@ -925,6 +925,25 @@ def test_flush_waits_for_what_was_there_and_not_for_what_was_dropped(policy: str
     )
 
 
+def test_lines_that_never_pause_are_written_meanwhile(tmp_path: Path) -> None:
+    """The listener prefers a moment without lines, but does not wait for one for ever."""
+    program = """
+        installation = to_file(sys.argv[1], queue=10**9)
+        log.info("first")
+        assert installation.flush(30)
+        time.sleep(0.5)
+        size = os.path.getsize(sys.argv[1])
+        for _ in range(20_000):
+            log.info("line")
+            time.sleep(0.0002)
+            if os.path.getsize(sys.argv[1]) > size:
+                break
+        else:
+            raise AssertionError(installation.stats())
+    """
+    succeed(program, tmp_path / "app.log")
+
+
 def test_flush_waits_for_the_line_that_tells_of_drops() -> None:
     """When flush() returns, the drops of before it are told, though their line was slow."""
     program = """

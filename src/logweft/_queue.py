@@ -55,6 +55,13 @@ LINGER_S = 0.02
 """How long a woken listener lets lines gather (seconds): waking it costs the caller 10-18 µs, so
 one wake for all lines of a burst beats one for each. Measured against 0, 5 ms and polling."""
 
+LULL_S = 0.002
+"""A time without a line in which callers are taken to be idle (seconds), since to write 100 lines
+holds the GIL for 0.16 ms: of the latest 1 % of requests of a service, most had waited for that."""
+
+LONGEST_LINGER_S = 0.05
+"""How long to wait for it (seconds)."""
+
 RETRY_S = 0.2
 """Pause between two attempts on a target that is full for the moment, such as a disk (seconds)."""
 
@@ -332,6 +339,8 @@ class Listener:
                 return False
             if not self._awake:
                 self._wake()
+            else:
+                self._ring()  # it may linger
             time.sleep(pause)  # gives up the GIL, which is what the listener waits for
             pause = min(pause * 1.2, 0.005)
 
@@ -485,13 +494,22 @@ class Listener:
             self._bell.acquire(timeout=RETRY_S if held else -1)
             self._awake = True
             if not self._urgent:
-                self._bell.acquire(timeout=LINGER_S)
+                self._linger()
             self._urgent = False
         with self._writing:
             for target in list(self.targets):
                 if self._is_due(target):
                     self._write(target)
         return True
+
+    def _linger(self) -> None:
+        """Let lines gather, and wait for a moment in which none comes; ended by the bell."""
+        pause, end, seen = LINGER_S, time.monotonic() + LONGEST_LINGER_S, -1
+        while not self._bell.acquire(timeout=pause):
+            if self.depth == seen or time.monotonic() >= end:
+                return
+            pause = LULL_S if seen < 0 else 2 * pause
+            seen = self.depth
 
     def _is_due(self, target: Target) -> bool:
         """Say whether there is something to write to *target*, and it may be tried now."""

@@ -265,7 +265,6 @@ class Listener:
         Raises:
             Nothing. Waits for room as the policy says: by default 50 ms, once per stall.
         """
-        nested = self.emitter != 0 and self.emitter == threading.get_ident()
         with self._lock:
             total = self.bytes + size
             lane = target.lane
@@ -273,26 +272,27 @@ class Listener:
                 self.depth < self._easy
                 and total <= self._easy_bytes
                 and lane is not None
-                and not nested
+                and not self.emitter
             )
             if is_kept:
                 # First, since an exception thrown in from a signal handler may end this anywhere.
                 lane.waiting.append((payload, size, level, False))  # type: ignore[union-attr]  # said above
                 self.depth += 1
                 self.bytes = total
-            elif self._stalled_until and not nested and self.policy != "block":
+            elif self._stalled_until and not self.emitter and self.policy != "block":
                 # At once, since threads that come for the lock twice are in each other's way.
                 is_done, is_kept = True, self._squeeze(target, (payload, size, level, False))
         if not is_done:
-            is_kept = self._put_hard(target, (payload, size, level, nested))
+            is_kept = self._put_hard(target, payload, size, level)
         if not is_kept:
             return
         if not self._awake:
             self._wake()
 
-    def _put_hard(self, target: Target, item: Item) -> bool:
-        """Accept *item* though room is scarce, after a wait for it; or drop it."""
-        *_, level, nested = item
+    def _put_hard(self, target: Target, payload: Any, size: int, level: int) -> bool:
+        """Accept one line though room may be scarce, after a wait for it; or drop it."""
+        nested = self.emitter == threading.get_ident()
+        item = payload, size, level, nested
         if nested and self.nested:
             # A target that logs about each line it is given would keep itself busy for ever.
             with self._lock:
@@ -854,9 +854,11 @@ class QueueHandler(logging.handlers.QueueHandler):
                 synchronous=synchronous,
             )
         super().__init__(listener)  # type: ignore[arg-type]  # as above
-        self._context_filter = ContextFilter()
-        self.addFilter(self._context_filter)
+        self.addFilter(ContextFilter())
+        self._own_filters = self.filters.copy()
         self.targets = [make_target(handler, self) for handler in handlers]
+        is_file = len(handlers) == 1 and isinstance(self.targets[0], DescriptorTarget)
+        self._only = self.targets[0] if is_file else None
         for each in self.targets:
             listener.add(each)
 
@@ -909,15 +911,14 @@ class QueueHandler(logging.handlers.QueueHandler):
         Raises:
             Nothing.
         """
-        filters, target = self.filters, self.targets[0]
+        target = self._only
+        if target is None:
+            return None
         handler = target.handler
         formatter = handler.formatter
         if (
-            len(filters) == 1
-            and filters[0] is self._context_filter
-            and isinstance(target, DescriptorTarget)
+            self.filters == self._own_filters
             and not target.shared
-            and len(self.targets) == 1
             and not handler.filters
             and level >= handler.level
             and type(formatter) is JsonFormatter

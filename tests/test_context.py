@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import json
 import logging
 import subprocess
@@ -12,6 +13,7 @@ import threading
 from collections import ChainMap, UserDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.client import HTTPMessage
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +24,7 @@ from hypothesis import strategies as st
 import contracts
 import logweft
 from contracts import MINTED, TRACE, TRACEPARENT, Lines
-from programs import clean_environment, run
+from programs import clean_environment, run, run_command
 
 lines = contracts.lines
 
@@ -348,6 +350,56 @@ def test_the_repr_of_a_context_shows_no_value() -> None:
     with logweft.adopt("order-1"), logweft.bind(password="hunter2") as context:
         assert "hunter2" not in repr(context)
         assert "password" in repr(context)
+
+
+def test_a_copy_of_a_context_is_itself() -> None:
+    """Who copies a record that has one, deeply even, gets no error."""
+    with logweft.adopt("order-1"), logweft.bind(lock=threading.Lock()) as context:
+        assert copy.copy(context) is context
+        assert copy.deepcopy({"context": context}) == {"context": context}
+
+
+RECORDS_OF_ANOTHER_PROCESS = """
+import logging, logging.handlers, multiprocessing, sys, threading
+import logweft
+
+def work(queue):
+    handler = logging.handlers.QueueHandler(queue)
+    handler.addFilter(logweft.ContextFilter())
+    log = logging.getLogger("app")
+    log.setLevel("INFO")
+    log.addHandler(handler)
+    with logweft.adopt("order-1"), logweft.bind(tenant="acme", lock=threading.Lock()):
+        log.info("paid %s", 7)
+
+if __name__ == "__main__":
+    processes = multiprocessing.get_context("spawn")
+    queue = processes.Queue()
+    target = logging.StreamHandler(sys.stdout)
+    target.setFormatter(logweft.JsonFormatter())
+    listener = logging.handlers.QueueListener(queue, target)
+    listener.start()
+    child = processes.Process(target=work, args=(queue,))
+    child.start()
+    child.join()
+    listener.stop()
+"""
+
+
+def test_a_record_takes_its_context_to_another_process(tmp_path: Path) -> None:
+    """The stdlib's QueueHandler pickles records: the ID and the fields arrive, a lock as text."""
+    program = tmp_path / "service.py"
+    program.write_text(RECORDS_OF_ANOTHER_PROCESS)
+    done = run_command([sys.executable, str(program)])
+
+    assert (done.code, done.err) == (0, "")
+    (line,) = [json.loads(line) for line in done.out.splitlines()]
+    assert (line["message"], line["correlation_id"], line["tenant"]) == (
+        "paid 7",
+        "order-1",
+        "acme",
+    )
+    assert "lock" in line["lock"], line
 
 
 # inject

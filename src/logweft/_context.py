@@ -13,6 +13,7 @@ from functools import wraps
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, final
 
+from ._plain import Walk
 from ._redact import shown
 from ._trace import (
     ORDER,
@@ -117,6 +118,18 @@ class Context(_Values):
         # The fields' names only: their values may be secrets.
         return f"Context(correlation_id={self.correlation_id!r}, fields={list(self.fields)!r})"
 
+    def __copy__(self) -> Context:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Context:
+        return self  # others copy records, in which one may be
+
+    def __reduce__(self) -> tuple[Callable[..., Context], tuple[Any, ...]]:
+        # Records are pickled for a socket, or another process's queue. Fields cross as JSON's
+        # types, so that this cannot fail.
+        ids = {name: getattr(self, name) for name in Context.VALUES if name != "fields"}
+        return _unpickled, (ids, Walk().mapping(self.fields.items()))
+
     def with_fields(self, fields: Mapping[str, Any]) -> Context:
         """
         Return the same with *fields* in place of its own.
@@ -134,6 +147,10 @@ class Context(_Values):
             baggage=self.baggage,
             shows_trace=self.shows_trace,
         )
+
+
+def _unpickled(ids: Mapping[str, Any], fields: Mapping[str, Any]) -> Context:
+    return Context(fields=MappingProxyType(fields), **ids)
 
 
 ADOPTED = "logweft.context"

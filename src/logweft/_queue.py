@@ -332,15 +332,15 @@ class Listener:
                 if self._fits(item[1], self._easy, self._easy_bytes):
                     self._append(target.lane or self._revive(target), item)
                     return True
+            if not self._awake:
+                self._wake()
+            else:
+                self._ring()  # it may linger
             now = time.monotonic()
             if now - begun >= self.timeout:
                 if self.written - written < STALL_LINES:
                     self._stalled_until = now + STALL_S
                 return False
-            if not self._awake:
-                self._wake()
-            else:
-                self._ring()  # it may linger
             time.sleep(pause)  # gives up the GIL, which is what the listener waits for
             pause = min(pause * 1.2, 0.005)
 

@@ -298,6 +298,7 @@ class Renderer:
             Declined: it is not of the ordinary kind.
         """
         name, level, file, line, function, template = told
+        sites = self.sites  # as in `_literal`
         if not (
             type(name) is type(level) is type(file) is str
             and type(line) is int
@@ -316,10 +317,10 @@ class Renderer:
         if function:
             tail += f',"function":{self._text(function)}'
         site = Site(head, f"{tail}{self._end}}}", hides, is_access_logger(name), keep)
-        if len(self.sites) >= _MAX_SITES:
-            self.sites.clear()
+        if len(sites) >= _MAX_SITES:
+            sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:
-            self.sites[key] = site
+            sites[key] = site
         return site
 
     def _learn(self, site: Site, template: str) -> tuple[int, ...]:
@@ -338,6 +339,7 @@ class Renderer:
         """Return what is to be done with a field of this name, and its begin."""
         if type(name) is not str or len(name) > 64:
             raise Declined
+        keys = self._keys  # as in `_literal`
         if name in self._skipped or name == _CORRELATION_ID:
             known = (_SKIPPED, "")
         elif name in self._taken or self._clean(name) != name or not name.isprintable():
@@ -345,9 +347,9 @@ class Renderer:
         else:
             is_named = self._redactor is not None and self._redactor.kind(name) != NONE
             known = (_NAMED if is_named else _PLAIN, f",{encode_basestring(name)}:")
-        if len(self._keys) >= _MAX_KEYS:
-            self._keys.clear()
-        self._keys[name] = known
+        if len(keys) >= _MAX_KEYS:
+            keys.clear()
+        keys[name] = known
         return known
 
     def _field(self, name: str, value: Any) -> str:
@@ -361,13 +363,14 @@ class Renderer:
 
     def _literal(self, value: str) -> str:
         """Return *value* as it stands in the line, and keep it, since most come again."""
+        literals = self._literals  # before the look: a secret registered meanwhile brings others
         is_inert = self._knows_inert and " " not in value and self._slots.is_inert(value)
         told = value if is_inert else self._clean(value)
         literal = encode_basestring(told)
         if told == value and len(value) <= _MAX_LITERAL:  # what stands for a secret may vary
-            if len(self._literals) >= _MAX_LITERALS:
-                self._literals.clear()
-            self._literals[value] = literal
+            if len(literals) >= _MAX_LITERALS:
+                literals.clear()
+            literals[value] = literal
         return literal
 
     def _member(self, name: str, value: Any, fragment: str) -> str:

@@ -280,14 +280,12 @@ class Listener:
                 lane.waiting.append((payload, size, level, False))  # type: ignore[union-attr]  # said above
                 self.depth += 1
                 self.bytes = total
-            elif self._stalled_until and not self.emitter and self.policy != "block":
+            elif not self.emitter and self._is_stalled():
                 # At once, since threads that come for the lock twice are in each other's way.
                 is_done, is_kept = True, self._squeeze(target, (payload, size, level, False))
         if not is_done:
             is_kept = self._put_hard(target, payload, size, level)
-        if not is_kept:
-            return
-        if not self._awake:
+        if is_kept and not self._awake:
             self._wake()
 
     def _put_hard(self, target: Target, payload: Any, size: int, level: int) -> bool:
@@ -320,10 +318,14 @@ class Listener:
             nested
             or self._synchronous
             or self._abandoned
-            or (self._stalled_until and self.policy != "block")
+            or self._is_stalled()
             or self._thread_id == threading.get_ident()
             or self.is_interrupted()  # the listener waits for its own caller, then
         )
+
+    def _is_stalled(self) -> bool:
+        """Say whether a caller has waited in vain, and no other shall for a while."""
+        return self._stalled_until > 0 and self.policy != "block"
 
     def _wait_for_room(self, target: Target, item: Item) -> bool:
         """Wait for the listener to make room, and take it; say False at the deadline."""

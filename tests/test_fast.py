@@ -47,8 +47,42 @@ SCALARS = st.one_of(
     st.just(4111111111111111),
     st.sampled_from([1e16, 1e-7, -0.0, 2**63, 10**13]),
 )
+INNER_NAMES = st.one_of(
+    st.sampled_from(
+        ["name", "value", "key", "password", "tokens", "url", "stack_trace", "stack", "note", "sku"]
+    ),
+    TEXTS,
+)
+WORDS = st.sampled_from(["--password", "-p", "authorization", "password", "x", "https://a:b@c.de"])
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
+    SCALARS | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(WORDS, inner)
+        | st.lists(st.lists(WORDS, min_size=2, max_size=2), max_size=2)
+        | st.dictionaries(INNER_NAMES, inner, max_size=3)
+        | st.dictionaries(INNER_NAMES, WORDS, max_size=3)
+    ),
+)
+
+
+def raised(message: str, cause: str | None, notes: Any, depth: int) -> BaseException:
+    """Return an exception that went through some frames."""
+    try:
+        if depth:
+            raise raised(message, cause, notes, depth - 1)
+        raise ValueError(message) from (None if cause is None else KeyError(cause))
+    except ValueError as error:
+        error.__notes__ = notes  # type: ignore[attr-defined]  # from 3.11
+        return error
+
+
+ERRORS = st.builds(
+    raised,
+    TEXTS,
+    st.none() | TEXTS,
+    st.just([]) | st.lists(TEXTS, max_size=2) | TEXTS,
+    st.integers(0, 3),
 )
 NAMES = st.one_of(
     st.sampled_from(
@@ -73,7 +107,10 @@ def record_of(msg: Any, args: Any, extra: dict[str, Any]) -> logging.LogRecord:
     message=TEXTS,
     extra=st.dictionaries(NAMES, VALUES, max_size=4),
     bound=st.dictionaries(NAMES, VALUES, max_size=2),
-    redact=st.booleans(),
+    error=st.none() | ERRORS,
+    redact=st.sampled_from(
+        [True, False, {"names": ["exception", "sku"]}, {"rules": {"name": "drop"}}]
+    ),
 )
 def test_the_quick_line_is_the_plain_one(
     template: str,
@@ -81,7 +118,8 @@ def test_the_quick_line_is_the_plain_one(
     message: str,
     extra: dict[str, Any],
     bound: dict[str, Any],
-    redact: bool,
+    error: BaseException | None,
+    redact: Any,
 ) -> None:
     """Whatever is logged, a formatter with its quick way writes the bytes of one without it."""
     quick = logweft.JsonFormatter(service="shop", redact=redact)
@@ -92,8 +130,45 @@ def test_the_quick_line_is_the_plain_one(
         for msg, given_args in ((template, args), (message, ())):
             record = record_of(msg, given_args, extra)
             vars(record)[CONTEXT] = logweft.current()
+            if error is not None:
+                record.exc_info = type(error), error, error.__traceback__
             for _ in range(2):  # the second time from what is kept
                 assert quick.format(record) == plain.format(record)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_clean"),
+    [
+        ({"name": "password", "value": "hunter2"}, False),
+        ({"name": "colour", "value": "red"}, True),
+        ([["authorization", "hunter2"], ["accept", "any"]], False),
+        ((("authorization", "hunter2"),), False),
+        ([["a", "b"], ["c", "d"]], True),
+        (["mysql", "--password", "hunter2"], False),
+        (["mysql", "--verbose"], True),
+        ({"stack": "  password = hunter2"}, True),
+        ({"stack": {"a": "  password = hunter2"}}, False),
+        ({"a": {"stack_trace": ["  password = hunter2"]}}, True),
+        ({"a": ({"token": "hunter2"}, {"url": "https://a:hunter2@b.de", "n": 1})}, False),
+        ({"a": [4111111111111111, 10**13, 10**12]}, False),
+        ({"a": {"b": [1e300, -0.0, 1.5, float("nan"), None, True, "\ud800"]}}, True),
+        ({"a": {1: 2, "1": 3, None: 4}}, True),
+        ({"a" * 70: {"password=hunter2": 1}}, False),
+        ([[[[[[[[[[[["deep"]]]]]]]]]]]], True),
+        ({"a": {"b": ["x" * 9_000, "y" * 9_000]}}, True),
+    ],
+)
+def test_what_is_nested_is_told_the_plain_way(value: Any, is_clean: bool) -> None:
+    """A field's members say what is secret as they do in the plain way; what is clean stays."""
+    quick, plain = logweft.JsonFormatter(), logweft.JsonFormatter()
+    plain.renderer = None
+    for _ in range(2):
+        for name in ("about", "token", "note"):
+            record = record_of("paid", (), {name: value})
+            line = quick.format(record)
+            assert line == plain.format(record)
+            assert ("[redacted]" not in line) == (is_clean and name != "token")
+            assert ("hunter2" in line) == (is_clean and name != "token" and "hunter2" in str(value))
 
 
 ORDINARY: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [

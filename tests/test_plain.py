@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import sys
+import traceback
 import types
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -466,6 +467,67 @@ def test_frames_have_no_values() -> None:
     told = stack_trace(caught.tb)
     assert "raise ValueError(len(value))" in told
     assert "local" + str(os.getpid()) not in told
+
+
+FAILING = """
+def deep(n):
+    return deep(n - 1) if n else 1 / 0
+
+def two(n):
+    first = lambda: 1 / n; second = lambda: first()
+    return second()
+
+def lines(n):
+    return deep(
+        n
+    ) + (
+        1
+    )
+"""
+
+
+@pytest.mark.parametrize("name", ["deep", "two", "lines"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4, 9])
+def test_a_stack_trace_is_pythons_own(tmp_path: pathlib.Path, name: str, depth: int) -> None:
+    """Frames are written as `traceback` does, repeated ones and marked columns too, each time."""
+    file = tmp_path / "failing.py"
+    file.write_text(FAILING)
+    names: dict[str, Any] = {}
+    exec(compile(FAILING, str(file), "exec"), names)
+    for _ in range(3):
+        for given in (depth, depth + 1, 0):
+            try:
+                names[name](given)
+            except ZeroDivisionError as error:
+                tb = error.__traceback__
+                assert tb is not None
+                expected = "".join(traceback.format_tb(tb)).rstrip("\n")
+                assert stack_trace(tb) == expected
+                assert stack_trace(tb) == expected
+
+
+def test_a_frame_is_told_by_the_line_that_it_is_at(tmp_path: pathlib.Path) -> None:
+    """One place, of which a traceback made by hand gives another line, is another frame."""
+    file = tmp_path / "failing.py"
+    file.write_text(FAILING)
+    names: dict[str, Any] = {}
+    exec(compile(FAILING, str(file), "exec"), names)
+    with pytest.raises(ZeroDivisionError) as caught:
+        names["deep"](0)
+    tb = caught.tb.tb_next
+    assert tb is not None
+    for line in (3, 5, 3, 9):
+        moved = types.TracebackType(None, tb.tb_frame, tb.tb_lasti, line)
+        assert stack_trace(moved) == "".join(traceback.format_tb(moved)).rstrip("\n")
+
+
+def test_tracebacklimit_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sys.tracebacklimit` cuts a stack trace as it cuts Python's own."""
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int("x")
+    assert 'File "' in stack_trace(caught.tb)
+    monkeypatch.setattr(sys, "tracebacklimit", 0, raising=False)
+    assert stack_trace(caught.tb) == ""
 
 
 class Told:

@@ -628,6 +628,26 @@ def test_a_line_of_source_is_not_known_as_a_message() -> None:
         assert logweft.redact("  password = hunter") == "  password = [redacted]"
 
 
+def test_a_frame_that_holds_a_secret_registered_later_is_withheld() -> None:
+    """A frame known as clean is looked at again after each `register_secret`."""
+    told = {"stack_trace": '  File "/a.py", line 1, in f\n    pay(registered_in_frame)\n' * 2}
+    for _ in range(2):
+        assert logweft.redact(told) == told
+    logweft.register_secret("registered_in_frame")
+    for _ in range(2):
+        assert "registered_in_frame" not in str(logweft.redact(told))
+        assert str(logweft.redact(told)).count("[redacted]") == 2
+
+
+def test_a_secret_in_one_frame_leaves_the_others_as_they_are() -> None:
+    """A stack trace loses the secret that a line of its source holds, and nothing else."""
+    frame = '  File "/a.py", line 1, in f\n    connect(password="%s")\n    ^^^^^^^'
+    trace = "\n".join(frame % each for each in ("", "hunter2", ""))
+    for _ in range(2):
+        told = logweft.redact({"stack_trace": trace})["stack_trace"]
+        assert told == trace.replace("hunter2", "[redacted]")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

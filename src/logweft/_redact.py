@@ -26,6 +26,7 @@ STRATEGIES = ("marker", "mask", "hash", "drop", "off")
 _MAX_CACHED = 4_096
 _MAX_ENCODED = 65_536
 _MAX_SHAPE = 256
+_MAX_FRAME = 2_048
 
 # Secrets' names in one text; what is behind the last goes as one, so that a text made of nothing
 # else (100 kB of "password=a,") takes no longer than others.
@@ -136,15 +137,21 @@ _ENCODED = Pattern(r"[^\s&\"'<>=?]+")
 
 _NUMBER = Pattern(r"-?\d{1,32}(?:\.\d{1,32})?")
 
+# Where the next frame of a traceback begins.
+_NEXT_FRAME = Pattern(r'\n(?=  File ")')
+
 # Fields of a pair spelt out: {"name": "Authorization", "value": "..."}
 _NAME_FIELDS = ("name", "key", "header", "field", "k", "Name", "Key", "parameter", "param")
-_VALUE_FIELDS = ("value", "values", "v", "Value", "val")
+_VALUE_FIELDS = frozenset({"value", "values", "v", "Value", "val"})
 
 # The last word of a name whose number is no card's.
 _COUNTS = frozenset(
     """id ids ns us ms at time timestamp ts hash offset size bytes length len count seq sequence
     nonce trace span version index total""".split()
 )
+
+SOURCES = frozenset({"stack_trace", "stack"})
+"""Fields that hold lines of source code."""
 
 DROPPED = object()
 """Stands for a field that is not written, under the strategy ``"drop"``."""
@@ -269,6 +276,7 @@ class Redactor:
         # server come again with other numbers. Only where nothing that is looked for depends on a
         # digit's value, as "$2b$" and "%3D" do.
         self._shapes: set[bytes] = set()
+        self._sources: tuple[tuple[str, ...], set[str]] = registered, set()
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
         self._verdicts: dict[str, int] = {}
@@ -760,7 +768,8 @@ class Redactor:
     def _tree(self, value: Any, path: tuple[str, ...]) -> Any:
         cls = type(value)
         if cls is str:
-            return self.text(value, is_source=bool(path) and path[-1] in ("stack_trace", "stack"))
+            is_source = bool(path) and path[-1] in SOURCES
+            return self._source(value) if is_source else self.text(value)
         if cls is dict:
             return self._mapping(value, path)
         if cls is list:
@@ -768,6 +777,21 @@ class Redactor:
         if cls is int and value >= 10**13 and self._is_card(value, path):
             return self.withhold("card", str(value))
         return value
+
+    def _source(self, trace: str) -> str:
+        """Return a traceback or stack, frame by frame: the clean ones are looked at once."""
+        if self._sources[0] is not registered:
+            self._sources = registered, set()
+        _, clean = self._sources  # before the look: a secret registered meanwhile has another
+        parts = _NEXT_FRAME.split(trace)
+        for place, part in enumerate(parts):
+            if part not in clean:
+                parts[place] = self.text(part, is_source=True)
+                if parts[place] == part and len(part) <= _MAX_FRAME:
+                    if len(clean) >= _MAX_CACHED:
+                        clean.clear()
+                    clean.add(part)
+        return "\n".join(parts)
 
     def _is_card(self, value: int, path: tuple[str, ...]) -> bool:
         words = _name_words(path[-1]) if path else ()
@@ -777,7 +801,7 @@ class Redactor:
 
     def _mapping(self, value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         members: dict[str, Any] = {}
-        pair = self._spelt_out(value)
+        pair = self.is_spelt_out(value)
         for key, member in value.items():
             try:
                 is_word = len(key) < 16 and key.isidentifier() and not registered
@@ -818,9 +842,9 @@ class Redactor:
         told = self.text(value)
         return self.withhold("name", value) if told == value and "@" in value else told
 
-    def _spelt_out(self, value: dict[str, Any]) -> bool:
+    def is_spelt_out(self, value: dict[str, Any]) -> bool:
         """Say whether *value* is ``{"name": a secret's name, "value": ...}``."""
-        if not 2 <= len(value) <= 6 or not any(field in value for field in _VALUE_FIELDS):
+        if not 2 <= len(value) <= 6 or _VALUE_FIELDS.isdisjoint(value):
             return False
         names = (value.get(field) for field in _NAME_FIELDS)
         return any(type(name) is str and self.kind(name) in (SECRET, PLURAL) for name in names)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from json.encoder import encode_basestring
 from math import modf
+from types import TracebackType
 from typing import Any, cast
 
 from . import _redact
 from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
-from ._plain import MAX_ITEMS, Walk
-from ._redact import DROPPED, NONE, Redactor
+from ._plain import MAX_ITEMS, Walk, exception_fields
+from ._redact import DROPPED, NONE, SOURCES, Redactor
 from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
@@ -41,6 +42,9 @@ _CORRELATION_ID = "correlation_id"
 # Values in a field; a line of 15 KiB has room for few more.
 _MAX_NODES = 1_000
 
+# Levels of a field that are written at once; the deeper ones take the longer way.
+_MAX_DEPTH = 8
+
 _THREE = [f"{number:03d}" for number in range(1000)]
 
 
@@ -51,6 +55,7 @@ class Site:
     Attributes:
         head: the line from its level to its message.
         tail: the line behind the call's own fields.
+        end: the last of it, behind the exception.
         hides: some of its arguments are secret.
         is_access: it may write a server's access lines.
         keep: keeps alive what the site is found by.
@@ -59,10 +64,12 @@ class Site:
         last: its last message without arguments and what stands for it: most are constant.
     """
 
-    __slots__ = ("calls", "head", "hides", "is_access", "keep", "last", "slots", "tail")
+    __slots__ = ("calls", "end", "head", "hides", "is_access", "keep", "last", "slots", "tail")
 
-    def __init__(self, head: str, tail: str, hides: bool, is_access: bool, keep: object) -> None:
-        self.head, self.tail, self.hides = head, tail, hides
+    def __init__(
+        self, head: str, tail: str, end: str, hides: bool, is_access: bool, keep: object
+    ) -> None:
+        self.head, self.tail, self.end, self.hides = head, tail + end, end, hides
         self.is_access, self.keep = is_access, keep
         self.slots: tuple[int, ...] | None = None
         self.calls = 0
@@ -90,7 +97,7 @@ class Renderer:
     Writes the default line of ordinary records as the formatter would, byte for byte, in less time.
 
     Ordinary is: an exact `logging.LogRecord` with a ``str`` message, positional arguments and no
-    exception, stack or clash of names. A value JSON does not know is converted as the formatter
+    stack or clash of names. A value JSON does not know is converted as the formatter
     does it.
 
     Args:
@@ -136,11 +143,13 @@ class Renderer:
         )
         self.sites: dict[Any, Site] = {}
         self._keys: dict[str, tuple[int, str]] = {}
+        self._names: dict[str, tuple[int, str]] = {}
         self._literals: dict[str, str] = {}
         self._owner = object()
-        self._end = "".join(
+        ends = "".join(
             f",{encode_basestring(name)}:{self._text(value)}" for name, value in self._ends.items()
         )
+        self._end = f"{ends}}}"
 
     def line(self, record: logging.LogRecord, context: Context) -> str | None:
         """Return the line, without its newline; None: the record is not of the ordinary kind."""
@@ -150,8 +159,7 @@ class Renderer:
             if (
                 type(record) is not logging.LogRecord
                 or type(d["args"]) is not tuple
-                or d["exc_info"]
-                or d["exc_text"]
+                or (d["exc_text"] and not d["exc_info"])
                 or d["stack_info"]
                 or len(d) > MAX_ITEMS
             ):
@@ -255,19 +263,22 @@ class Renderer:
             elif cls is float and value - value == 0.0:
                 fields += fragment + repr(value)
             else:
-                fields += self._member(name, value, fragment)
+                fields += self._nested(name, value, fragment)
+        tail = site.tail
         if record is None:
             if site.is_access:
                 return None
         else:
             record.message = msg
+            if record.exc_info:
+                tail = f"{tail.removesuffix(site.end)}{self._exception(record)}{site.end}"
             if site.is_access:
                 for name, value in (access_fields(record) or {}).items():
                     if name in record.__dict__ or name in names:
                         return None
                     fields += self._field(name, value)
         milli, rest = _THREE[micro // 1000], _THREE[micro % 1000]
-        line = f"{clock}{milli}{rest}{site.head}{message}{fields}{site.tail}"
+        line = f"{clock}{milli}{rest}{site.head}{message}{fields}{tail}"
         size = len(line)
         if "\x7f" in line or not line.isascii():
             line = escape(line)
@@ -316,7 +327,7 @@ class Renderer:
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
             tail += f',"function":{self._text(function)}'
-        site = Site(head, f"{tail}{self._end}}}", hides, is_access_logger(name), keep)
+        site = Site(head, tail, self._end, hides, is_access_logger(name), keep)
         if len(sites) >= _MAX_SITES:
             sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:
@@ -357,8 +368,8 @@ class Renderer:
         verdict, fragment = self._keys.get(name) or self._key(name)
         if verdict == _SKIPPED:
             raise Declined
-        if verdict == _PLAIN and type(value) is str:
-            return fragment + (self._literals.get(value) or self._literal(value))
+        if verdict == _PLAIN:
+            return self._nested(name, value, fragment)
         return self._member(name, value, fragment)
 
     def _literal(self, value: str) -> str:
@@ -372,6 +383,13 @@ class Renderer:
                 literals.clear()
             literals[value] = literal
         return literal
+
+    def _nested(self, name: str, value: Any, fragment: str) -> str:
+        """Return ``,"name": value`` of anything under a name that says nothing."""
+        try:
+            return fragment + self._json(value, _MAX_DEPTH)
+        except Declined:
+            return self._member(name, value, fragment)
 
     def _member(self, name: str, value: Any, fragment: str) -> str:
         """Return ``,"name": value`` of anything, the formatter's way."""
@@ -389,6 +407,86 @@ class Renderer:
                 raise Declined
         told = self._encode(tree)[1:-1]
         return f",{told}" if told else ""
+
+    def _exception(self, record: logging.LogRecord) -> str:
+        """Return ``,"exception":{...}``."""
+        _, exc, tb = cast(Any, record.exc_info)
+        if not isinstance(exc, BaseException) or not (tb is None or isinstance(tb, TracebackType)):
+            raise Declined
+        told = exception_fields(exc, tb)
+        if self._redactor is not None and self._redactor.kind("exception") != NONE:
+            return self._member("exception", told, "")
+        return self._nested("exception", told, ',"exception":')
+
+    def _json(self, value: Any, depth: int) -> str:
+        """
+        Return JSON of *value* where it is of JSON's own types and has no name that says anything.
+
+        Raises:
+            Declined: it is not, or is more than *depth* levels deep.
+        """
+        cls = type(value)
+        if cls is str:
+            return self._literals.get(value) or self._literal(value)
+        if cls is bool:
+            return "true" if value else "false"
+        if cls is int and -_MAX_NUMBER < value < _MAX_NUMBER:
+            return repr(value)
+        if value is None:
+            return "null"
+        if cls is float and value - value == 0.0:
+            return repr(value)
+        if not depth:
+            raise Declined
+        size, parts = 0, []
+        if cls is dict:
+            names, redactor = self._names, self._redactor
+            if redactor is not None and redactor.is_spelt_out(value):
+                raise Declined
+            for name, member in value.items():
+                verdict, fragment = names.get(name) or self._name(name)
+                if verdict == _PLAIN:
+                    part = fragment + self._json(member, depth - 1)
+                elif redactor is None or type(member) is not str:
+                    raise Declined
+                else:
+                    told = redactor.field(name, member, (name,))
+                    if told is DROPPED:
+                        continue
+                    part = fragment + encode_basestring(told)
+                size += len(part)
+                if size > self._max_line:
+                    raise Declined
+                parts.append(part)
+            return f"{{{','.join(parts)}}}"
+        if cls is list or cls is tuple:
+            for member in value:
+                part = self._json(member, depth - 1)
+                # What may be an option's name, or the name of what stands beside it in a pair.
+                if part[:2] in ('"-', '["'):
+                    raise Declined
+                size += len(part)
+                if size > self._max_line:
+                    raise Declined
+                parts.append(part)
+            return f"[{','.join(parts)}]"
+        raise Declined
+
+    def _name(self, name: Any) -> tuple[int, str]:
+        """Return what is to be done with a member of this name of a mapping, and its begin."""
+        if type(name) is not str or len(name) > 64 or not name.isprintable():
+            raise Declined
+        names = self._names  # as in `_literal`
+        if self._clean(name) != name:
+            raise Declined
+        is_named = self._redactor is not None and (
+            self._redactor.kind(name) != NONE or name in SOURCES
+        )
+        known = _NAMED if is_named else _PLAIN, f"{encode_basestring(name)}:"
+        if len(names) >= _MAX_KEYS:
+            names.clear()
+        names[name] = known
+        return known
 
     def _about(self, context: Context) -> tuple[str, Mapping[str, Any]]:
         """Return IDs and bound fields as they stand in the line, and the names of the latter."""

@@ -115,6 +115,7 @@ class Pattern:
     fullmatch: Callable[..., re.Match[str] | None]
     finditer: Callable[..., Iterator[re.Match[str]]]
     findall: Callable[..., list[Any]]
+    split: Callable[..., list[str]]
     sub: Callable[..., str]
 
     def __init__(self, source: str, flags: int = 0) -> None:
@@ -125,7 +126,7 @@ class Pattern:
             raise AttributeError(name)
         compiled = re.compile(self._source, self._flags)
         vars(self)["compiled"] = compiled
-        for each in ("search", "match", "fullmatch", "finditer", "findall", "sub"):
+        for each in ("search", "match", "fullmatch", "finditer", "findall", "split", "sub"):
             vars(self)[each] = getattr(compiled, each)
         return getattr(self, name)
 

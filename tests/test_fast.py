@@ -412,6 +412,102 @@ def test_a_handler_beside_ours_changes_nothing(place: int, tmp_path: Path) -> No
     assert all("correlation_id" in each for each in keeps_got) == (place == 1)
 
 
+class Signed(logging.LogRecord):
+    """A factory's own kind of record."""
+
+    def getMessage(self) -> str:
+        """Return the message, with a word of its own."""
+        return f"signed: {super().getMessage()}"
+
+
+def changing(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """Make a record and change what a site is known by."""
+    record = logging.LogRecord(*args, **kwargs)
+    record.name, record.msg, record.lineno = "renamed", f"{record.msg}!", 1
+    return record
+
+
+def telling(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """Make a record with a field and, as text, the caller as a walk up the stack finds it."""
+    record = logging.LogRecord(*args, **kwargs)
+    frame: Any = sys._getframe(2)  # behind the test's own wrapper
+    while frame.f_code.co_filename == logging.__file__:
+        frame = frame.f_back
+    vars(record).update(region="eu", walked=frame.f_code.co_name)
+    return record
+
+
+def demoting(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """Make a record of another level than the call's."""
+    record = logging.LogRecord(*args, **kwargs)
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return record
+
+
+@pytest.mark.parametrize("factory", [Signed, changing, telling, demoting])
+def test_a_factorys_record_is_written_as_it_is(factory: Any, tmp_path: Path) -> None:
+    """What a record factory sets or changes is told, by the fast way too; it is called once."""
+    log, told = logging.getLogger("shop"), []
+    for fast in (True, False):
+        path = tmp_path / f"log-{fast}"
+        keeps, calls = Keeps(logging.INFO), []
+
+        def counting(*args: Any, calls: list[Any] = calls, **kwargs: Any) -> Any:
+            calls.append(args)
+            return factory(*args, **kwargs)
+
+        with written(path, fast=fast):
+            logging.root.handlers.append(keeps)
+            logging.setLogRecordFactory(counting)
+            try:
+                with logweft.adopt("order-1"):
+                    for each in range(3):
+                        log.info("paid %s", each, extra={"order": 7})
+                    log.info("paid %(what)s", {"what": "all"})
+                    log.info({"paid": 8})
+                    log.info("paid %s %s", 1)
+                expected = [*calls]
+                log.info("paid", extra={"name": "Ada", "region": "us", "walked": 2, "walked_": 3})
+            finally:
+                logging.setLogRecordFactory(logging.LogRecord)
+            logging.root.handlers.remove(keeps)
+        assert len(expected) == 6
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for each in (*keeps.kept, *lines):
+            for name in ("created", "msecs", "relativeCreated", "timestamp", "trace_id", "span_id"):
+                each.pop(name, None)
+        told.append((keeps.kept, lines))
+
+    assert told[0] == told[1]
+    keeps_got, lines = told[0]
+    assert len(lines) == 7
+    assert len(keeps_got) == (0 if factory is demoting else 7)
+    assert lines[-1]["name_"] == "Ada"
+    if factory is telling:
+        assert {line["walked"] for line in lines} == {
+            "test_a_factorys_record_is_written_as_it_is",
+        }
+        clash = {name: lines[-1][name] for name in ("region", "region_", "walked_", "walked__")}
+        assert clash == {"region": "eu", "region_": "us", "walked_": 2, "walked__": 3}
+    if factory is changing:
+        assert {(line["logger"], line["line"]) for line in lines} == {("renamed", 1)}
+
+
+def test_a_factorys_error_is_the_callers(tmp_path: Path) -> None:
+    """What a record factory raises arrives where the log call is, as with the stdlib."""
+
+    def refuses(*_: Any, **__: Any) -> logging.LogRecord:
+        raise LookupError("no records today")
+
+    with written(tmp_path / "log"):
+        logging.setLogRecordFactory(refuses)
+        try:
+            with pytest.raises(LookupError, match="no records today"):
+                logging.getLogger("shop").info("x")
+        finally:
+            logging.setLogRecordFactory(logging.LogRecord)
+
+
 def test_a_null_handler_is_nobody(tmp_path: Path) -> None:
     """The NullHandler that libraries give their logger changes no line."""
     library = logging.getLogger("shop.library")

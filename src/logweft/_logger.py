@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ else:
 REFUSED = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 
 
-def accept_extra(extra: Mapping[Any, Any]) -> dict[Any, Any]:
+def accept_extra(extra: Mapping[Any, Any], taken: Collection[str] = REFUSED) -> dict[Any, Any]:
     """
-    Return *extra* with an underscore behind each name `Logger.makeRecord` refuses.
+    Return *extra* with an underscore behind each name of *taken*: `Logger.makeRecord` refuses it.
 
     ``{"name": "Ada"}`` gives ``{"name_": "Ada"}``, where the stdlib raises KeyError.
     """
     accepted: dict[Any, Any] = {}
     for name, value in extra.items():
-        while name in REFUSED or (name in accepted):
+        while name in taken or name in accepted:
             name = f"{name}_"
         accepted[name] = value
     return accepted

@@ -874,9 +874,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         """
         lent = True
         try:
-            line = self._line(record)
-            if line is not None:
-                self.put(line, record.levelno)
+            if self.write(record):
                 return True
             lent = CONTEXT in record.__dict__
             verdict = self.filter(record)
@@ -890,19 +888,26 @@ class QueueHandler(logging.handlers.QueueHandler):
                 record.__dict__.pop(CONTEXT, None)
         return verdict
 
-    def _line(self, record: logging.LogRecord) -> str | None:
-        """Return the line of *record*, its target's filters passed; None: by the usual steps."""
+    def write(self, record: logging.LogRecord) -> bool:
+        """
+        Queue *record* if it is an ordinary one and nobody has a say in it; say whether it was.
+
+        Raises:
+            Exception: of a record that is odd.
+        """
         renderer = self.renderer(record.levelno)
         if renderer is None:
-            return None
+            return False
         attributes = record.__dict__
         context = attributes.get(CONTEXT)
         if type(context) is not Context:
             context = with_span(current())
         line = renderer.line(record, context)
-        if line is not None:
-            attributes.setdefault("correlation_id", context.correlation_id)  # as ContextFilter
-        return line
+        if line is None:
+            return False
+        attributes.setdefault("correlation_id", context.correlation_id)  # as ContextFilter
+        self.put(line, record.levelno)
+        return True
 
     def renderer(self, level: int) -> Renderer | None:
         """

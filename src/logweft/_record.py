@@ -56,19 +56,30 @@ def make_record_of(
             if len(args) < 6 or not is_active() or not _is_log_call():
                 raise
             extra = kwargs["extra"] if "extra" in kwargs else args[8] if len(args) > 8 else None
-            if isinstance(extra, Mapping):
-                extra = accept_extra(extra)
+            if not isinstance(extra, (Mapping, type(None))):
+                raise
         # LogRecord asks a single argument for its class, which may raise; so it is told later.
         given, call = args[5], [*args[:5], (), *args[6:]]
         if "extra" in kwargs:
-            kwargs = {**kwargs, "extra": extra}
+            kwargs = {**kwargs, "extra": None}
         elif len(call) > 8:
-            call[8] = extra
+            call[8] = None
         record = make_record(self, *call, **kwargs)
         record.args = given
+        add_extra(record, extra or {})
         return record
 
+    # A record factory may look for the log call's caller past the frames of the stdlib's file.
+    makeRecord.__code__ = makeRecord.__code__.replace(co_filename=HERE)
     return makeRecord
+
+
+def add_extra(record: logging.LogRecord, extra: Mapping[Any, Any]) -> None:
+    """Set the call's own fields, with an underscore behind a name that is the record's already."""
+    fields = record.__dict__
+    if not REFUSED.isdisjoint(extra) or not fields.keys().isdisjoint(extra):
+        extra = accept_extra(extra, REFUSED | fields.keys())
+    fields.update(extra)
 
 
 def _is_log_call() -> bool:

@@ -663,6 +663,20 @@ def test_the_first_cookie_is_no_next_field(text: str, expected: str) -> None:
     assert logweft.redact(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password: correcthorse\nuser: ada", "password: [redacted]\nuser: ada"),
+        ("password: correcthorse\nready to serve", "password: [redacted]\nready to serve"),
+        ("password: correcthorse user: ada", "password: [redacted] user: ada"),
+        ("jwt: signature verification failed", "jwt: signature verification failed"),
+    ],
+)
+def test_a_password_of_letters_alone_is_no_prose(text: str, expected: str) -> None:
+    """Words behind a name are prose only if the line goes on as prose; else one is a value."""
+    assert Redactor().text(text) == expected
+
+
 @pytest.mark.parametrize("text", ["password=hunter2 ", "Cookie: a=hunter2 ", "('pin', 'hunter2') "])
 def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     """From 3,000 secrets on the rest goes as one; with fewer each is withheld alone."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 from benchmarks.redaction import CONTENDERS, Report, judge
-from benchmarks.redaction_corpus import POSITIONS, SEED, positives
+from benchmarks.redaction_corpus import POSITIONS, SEED, positives, samples
 from benchmarks.redaction_innocent import innocents
+
+from logweft._redact import Redactor
 
 pytestmark = pytest.mark.once
 
@@ -55,3 +57,27 @@ def test_what_is_around_a_secret_stays(report: Report) -> None:
 def test_every_record_gives_a_line(report: Report) -> None:
     """No call raises, and each line is one object of strict JSON."""
     assert (report.errors, report.invalid) == (0, 0), _first(report.misses + report.false)
+
+
+@pytest.mark.parametrize(
+    "prose", ["lorem ipsum dolor sit amet\n", "lörem 7 ipsum, dolor sit. Amet\n"]
+)
+def test_a_long_text_is_looked_through_as_a_short_one(prose: str) -> None:
+    """Each secret of the corpus is withheld in the midst of prose just as it is alone."""
+    told = Redactor().text
+    around = prose * 20
+    texts = {sample.text for seed in (SEED, 7) for sample in samples(seed)}
+    assert len(texts) > 500
+    texts |= {
+        "<pin>hunter2</pin>",
+        "run --password hunter2",
+        "[('pin', 'hunter2')]",
+        '("pin","x7")',
+    }
+    missed = [
+        text
+        for text in texts
+        if told(f"{around}{text}\n{around}") != f"{around}{told(text)}\n{around}"
+    ]
+
+    assert missed == []

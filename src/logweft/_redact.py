@@ -128,7 +128,7 @@ _LONGEST_NOTHING = 24
 _MASKED_HERE = Pattern(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
 _NEXT_FIELD = Pattern(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
 _PROSE_BEHIND = Pattern(
-    r"[a-z]+\s(?!(?:on|in|for|from|at|as|to|with|and|by|of|is|was|not|or)\b)[a-z]+\b(?!=)"
+    r"[a-z]+[ \t](?!(?:on|in|for|from|at|as|to|with|and|by|of|is|was|not|or)\b)[a-z]+\b(?![=:])"
 )
 
 # What a URL or a form has encoded, with what stands around it.
@@ -267,7 +267,7 @@ class Redactor:
             for size, rules in _secrets.WORDS.items()
         )
         self._mark_rules = tuple(
-            (mark, tuple(rule for rule in rules if rule.name not in off))
+            (_marks_of(mark), mark, tuple(rule for rule in rules if rule.name not in off))
             for mark, rules in _secrets.MARKS.items()
         )
         self.endings = _endings(self._kinds)
@@ -496,13 +496,14 @@ class Redactor:
             for rule in self._patterns:
                 text = self._apply(rule, text)
             folded = text.encode("ascii", "replace").translate(_FOLD).decode("latin-1")
-            is_marked = "!" in folded or "--" in text
+            marks = text if len(text) <= _MAX_SHAPE else _marks_of(text)
+            is_marked = "!" in folded or "--" in marks
             is_long = _LONG_RUN in folded
-            is_grouped = "-" in text and b"000-00-0000" in _same_digits(text)
+            is_grouped = "-" in marks and b"000-00-0000" in _same_digits(marks)
             has_verb = False
             if " " in text:
                 is_long = is_long or "earer " in text or "asic " in text
-                if len(text) <= _MAX_SHAPE or b"00 " in _same_digits(text):
+                if marks is text or ("0" in marks and b"00 " in _same_digits(text)):
                     is_grouped = (
                         is_grouped or "wwww wwww wwww" in folded or "wwww wwwwww wwww" in folded
                     )
@@ -582,21 +583,22 @@ class Redactor:
 
     def _look_at_marks(self, text: str, is_source: bool) -> str:
         """Withhold what the characters around it make a secret."""
-        for mark, rules in self._mark_rules:
-            if mark in text:
+        marks = text if len(text) <= _MAX_SHAPE else _marks_of(text)
+        for sign, mark, rules in self._mark_rules:
+            if sign in marks and mark in text:
                 for rule in rules:
                     text = self._apply(rule, text)
         if "%" in text and _ESCAPE.search(text) is not None:
             text = _ENCODED.sub(self._decoded, text)
         if not self._by_name:
             return text
-        if ("'," in text or '",' in text) and _PAIR.search(text) is not None:
+        if ("'," in marks or '",' in marks) and _PAIR.search(text) is not None:
             text = self._values(_ASSIGNMENT, text, is_source)
         else:
             text = self._named_values(_equals(text), _ASSIGNMENT, text, is_source)
-        if " --" in text or text[:2] == "--":
+        if "--" in marks and (" --" in text or text[:2] == "--"):
             text = self._values(_FLAG, text, is_source)
-        if "</" in text:
+        if "</" in marks and "</" in text:
             text = self._values(_ELEMENT, text, is_source)
         return text
 
@@ -873,12 +875,21 @@ class Redactor:
         return members
 
 
-# In a long text, which is prose mostly, to look for one character is a hundred times as quick as to
-# look for several; in a short one it is slower (8,000 characters, 3.11: from 166 to 75 µs).
-
-
 def _same_digits(text: str) -> bytes:
+    """Return *text* with each digit as "0"."""
     return text.encode(errors="replace").translate(SAME_DIGITS)
+
+
+# A long text is prose mostly: without its letters little is left, and the pairs of characters that
+# say something stand together there too. To look through all of it for each pair takes longer than
+# everything else (8,000 characters, 3.11: from 166 to 55 µs); for a short one it makes no odds.
+_MARKS = b"0123456789-:@~$\"',</"
+_LETTERS = bytes(code for code in range(256) if code not in _MARKS)
+
+
+def _marks_of(text: str) -> str:
+    """Return what is in *text* of digits, each as "0", and of the punctuation around secrets."""
+    return text.encode("ascii", "replace").translate(SAME_DIGITS, _LETTERS).decode()
 
 
 def _equals(text: str) -> Iterable[re.Match[str]]:

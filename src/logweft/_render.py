@@ -374,6 +374,8 @@ class Renderer:
 
     def _literal(self, value: str) -> str:
         """Return *value* as it stands in the line, and keep it, since most come again."""
+        if len(value) >= self._max_line:
+            raise Declined  # before it is looked at, since the formatter will
         literals = self._literals  # before the look: a secret registered meanwhile brings others
         is_inert = self._knows_inert and " " not in value and self._slots.is_inert(value)
         told = value if is_inert else self._clean(value)

@@ -142,7 +142,8 @@ class Renderer:
             self._values or self._redactor is None or self._redactor.has_patterns
         )
         self.sites: dict[Any, Site] = {}
-        self._keys: dict[str, tuple[int, str]] = {}
+        self._keys: dict[str, str] = {}
+        self._telling: dict[str, tuple[int, str]] = {}
         self._names: dict[str, tuple[int, str]] = {}
         self._literals: dict[str, str] = {}
         self._owner = object()
@@ -158,6 +159,7 @@ class Renderer:
             msg = d["msg"]
             if (
                 type(record) is not logging.LogRecord
+                or type(msg) is not str
                 or type(d["args"]) is not tuple
                 or (d["exc_text"] and not d["exc_info"])
                 or d["stack_info"]
@@ -190,7 +192,7 @@ class Renderer:
         Args:
             site: what `site` returned.
             created: when (seconds since 1970).
-            msg: the message, a template where there are *args*.
+            msg: the message, a ``str``; a template where there are *args*.
             args: its positional arguments.
             context: the Context of the call.
             members: the call's own fields, ``(name, value)``.
@@ -199,8 +201,6 @@ class Renderer:
         Raises:
             Exception: as above, None.
         """
-        if type(msg) is not str or len(msg) >= self._max_line or type(context) is not Context:
-            return None
         if _redact.registered is not self._registered:
             self._forget()
             return None
@@ -208,6 +208,8 @@ class Renderer:
         if not args:
             constant, message = site.last
             if msg is not constant:
+                if len(msg) >= self._max_line:
+                    return None  # before it is looked at, since the formatter will
                 message = encode_basestring(clean(msg))
                 if len(msg) <= _MAX_TEMPLATE:
                     site.last = msg, message
@@ -225,7 +227,7 @@ class Renderer:
                     is_clean = slots and take(slots, args)
             msg = msg % args
             if len(msg) >= self._max_line:
-                return None  # before it is looked at, since the formatter will
+                return None  # as above
             if is_clean and self._values:
                 is_clean = not any(each in msg for each in self._values)
             message = encode_basestring(msg if is_clean else clean(msg))
@@ -239,19 +241,22 @@ class Renderer:
         else:
             fields, names = self._about(context)
         for name, value in members:
-            verdict, fragment = keys.get(name) or self._key(name)
-            if verdict == _SKIPPED:
-                if record is None or (
-                    name == _CORRELATION_ID and value is not context.correlation_id
-                ):
-                    return None
-                continue
             if names and name in names:
                 return None
+            fragment = keys.get(name)
+            if fragment is None:
+                verdict, fragment = self._key(name)
+                if verdict == _SKIPPED:
+                    if record is None or (
+                        name == _CORRELATION_ID and value is not context.correlation_id
+                    ):
+                        return None
+                    continue
+                if verdict == _NAMED:
+                    fields += self._member(name, value, fragment)
+                    continue
             cls = type(value)
-            if verdict == _NAMED:
-                fields += self._member(name, value, fragment)
-            elif cls is str:
+            if cls is str:
                 literal = literals.get(value)
                 fields += fragment + (literal or self._literal(value))
             elif cls is bool:
@@ -350,27 +355,36 @@ class Renderer:
         """Return what is to be done with a field of this name, and its begin."""
         if type(name) is not str or len(name) > 64:
             raise Declined
-        keys = self._keys  # as in `_literal`
+        keys, telling = self._keys, self._telling  # as in `_literal`
+        if name in telling:
+            return telling[name]
+        fragment = f",{encode_basestring(name)}:"
         if name in self._skipped or name == _CORRELATION_ID:
-            known = (_SKIPPED, "")
+            known = _SKIPPED, ""
         elif name in self._taken or self._clean(name) != name or not name.isprintable():
             raise Declined
+        elif self._redactor is not None and self._redactor.kind(name) != NONE:
+            known = _NAMED, fragment
         else:
-            is_named = self._redactor is not None and self._redactor.kind(name) != NONE
-            known = (_NAMED if is_named else _PLAIN, f",{encode_basestring(name)}:")
-        if len(keys) >= _MAX_KEYS:
-            keys.clear()
-        keys[name] = known
+            if len(keys) >= _MAX_KEYS:
+                keys.clear()
+            keys[name] = fragment
+            return _PLAIN, fragment
+        if len(telling) >= _MAX_KEYS:
+            telling.clear()
+        telling[name] = known
         return known
 
     def _field(self, name: str, value: Any) -> str:
         """Return ``,"name": value``."""
-        verdict, fragment = self._keys.get(name) or self._key(name)
-        if verdict == _SKIPPED:
-            raise Declined
-        if verdict == _PLAIN:
-            return self._nested(name, value, fragment)
-        return self._member(name, value, fragment)
+        fragment = self._keys.get(name)
+        if fragment is None:
+            verdict, fragment = self._key(name)
+            if verdict == _SKIPPED:
+                raise Declined
+            if verdict == _NAMED:
+                return self._member(name, value, fragment)
+        return self._nested(name, value, fragment)
 
     def _literal(self, value: str) -> str:
         """Return *value* as it stands in the line, and keep it, since most come again."""

@@ -389,6 +389,35 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
     assert lines == sorted(lines)
 
 
+def test_signal_handlers_do_not_wait_in_each_others_waits() -> None:
+    """Where a caller waits for a stuck target, handlers that log meanwhile come and go."""
+    program = (
+        STUCK
+        + """
+installation = logweft.install(queue=8)
+depth = deepest = ticks = 0
+
+def tick(number, frame):
+    global depth, deepest, ticks
+    depth, ticks = depth + 1, ticks + 1
+    deepest = max(depth, deepest)
+    log.info("tick %d", ticks)
+    depth -= 1
+
+log.info("first")
+signal.signal(signal.SIGALRM, tick)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+while ticks < 200:
+    log.info("line")
+signal.setitimer(signal.ITIMER_REAL, 0)
+identity(installation.stats())
+print(deepest, flush=True)
+os._exit(0)
+"""
+    )
+    assert int(succeed(program).out) <= 10
+
+
 def test_a_signal_handler_that_exits_leaves_the_queue_usable(tmp_path: Path) -> None:
     """An exception thrown by a signal handler into a log call, often, leaves no lock behind."""
     program = """

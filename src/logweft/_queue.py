@@ -189,6 +189,7 @@ class Listener:
         self._urgent = self._leaving = self._abandoned = False
         self._stalled_until = 0.0
         self._in_vain = -1  # lines written when a flush last gave up
+        self._waiting: set[int] = set()  # threads that wait for room
         self._synchronous = self._always_synchronous
         self._start_at = math.inf  # when to try again whether there are threads now
         self.written = self.errors = self.depth = self.bytes = 0
@@ -297,8 +298,13 @@ class Listener:
             with self._lock:
                 self.dropped[level] += 1
             return False
-        if self._may_wait(nested) and self._wait_for_room(target, item):
-            return True
+        if self._may_wait(nested):
+            self._waiting.add(threading.get_ident())
+            try:
+                if self._wait_for_room(target, item):
+                    return True
+            finally:
+                self._waiting.discard(threading.get_ident())
         with self._lock:
             return self._squeeze(target, item)
 
@@ -320,6 +326,8 @@ class Listener:
             or self._abandoned
             or self._is_stalled()
             or self._thread_id == threading.get_ident()
+            # Signal handlers that interrupt each other's waits would do so until no stack is left.
+            or (threading.get_ident() in self._waiting and self.policy != "block")
             or self.is_interrupted()  # the listener waits for its own caller, then
         )
 

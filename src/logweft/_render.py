@@ -133,6 +133,10 @@ class Renderer:
         self._second = (-1, "")
         self._ends = ends
         self._forget()
+        if redactor is not None:
+            # What each template needs is compiled now: it takes a millisecond, in which signal
+            # handlers that log would come by, begin anew, and go on until no stack is left.
+            redactor.hidden("%s")
 
     def _forget(self) -> None:
         """Begin afresh: what is kept may hold a value that has become a secret."""
@@ -345,6 +349,7 @@ class Renderer:
         if self._redactor is None:
             site.slots = ()
         elif site.calls > LEARN_AT:
+            site.slots = ()  # first, since a signal handler may come by here and would begin anew
             site.slots = self._slots.of(template)
         return site.slots or ()
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import logweft
 from logweft._context import NOTHING
 from logweft._filter import CONTEXT
-from logweft._record import make_record_of
+from logweft._record import init_of
 from programs import run
 
 TEXTS = st.one_of(
@@ -217,37 +217,56 @@ def test_a_line_of_another_form_takes_the_plain_way(options: dict[str, Any]) -> 
 # Records
 
 
-@pytest.mark.parametrize("extra", [None, {}, {"user_id": 7}])
-@pytest.mark.parametrize("args", [(), (1, 2), ("x",)])
-def test_a_lean_record_is_the_stdlibs(args: tuple[Any, ...], extra: dict[str, Any] | None) -> None:
-    """A lean record has the attributes of the stdlib's, in their order, but for the moment."""
-    log = logging.getLogger("shop")
-    lean = make_record_of(logging.Logger.makeRecord, lean=True, is_active=lambda: True)
-    call = ("shop", 20, "/app/shop.py", 7, "paid", args, None, "pay", extra, None)
-    ours, theirs = vars(lean(log, *call)), vars(log.makeRecord(*call))
+def made(init: Any, *call: Any, **more: Any) -> dict[str, Any]:
+    """Return the attributes of a record that *init* has set."""
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    init(record, *call, **more)
+    return vars(record)
 
-    assert list(ours) == list(theirs)
-    assert {name: type(value) for name, value in ours.items()} == {
-        name: type(value) for name, value in theirs.items()
-    }
-    for name in ("created", "msecs", "relativeCreated"):
-        del ours[name], theirs[name]
-    assert ours == theirs
+
+@pytest.mark.parametrize(
+    "args", [(), (1, 2), ("x",), ({"a": 1},), ({},), None, [1, 2], (object(),)]
+)
+@pytest.mark.parametrize("path", ["/app/shop.py", "shop", "", "/app/", b"/app/shop.py", None, 7])
+def test_a_lean_record_is_the_stdlibs(args: Any, path: Any) -> None:
+    """A lean record has the attributes of the stdlib's, in their order, but for the moment."""
+    init = logging.LogRecord.__init__
+    call = ("shop", 20, path, 7, "paid", args, None)
+    lean = init_of(init)
+    assert lean is not init
+
+    for more in ({}, {"func": "pay", "sinfo": "a stack", "whatever": 1}):
+        ours, theirs = made(lean, *call, **more), made(init, *call, **more)
+        assert list(ours) == list(theirs)
+        assert {name: type(value) for name, value in ours.items()} == {
+            name: type(value) for name, value in theirs.items()
+        }
+        for name in ("created", "msecs", "relativeCreated"):
+            del ours[name], theirs[name]
+        assert ours == theirs
+
+
+def test_a_lean_record_stands_down_where_python_sets_others() -> None:
+    """A version of Python whose records have one attribute more makes them itself."""
+    init = logging.LogRecord.__init__
+
+    def newer(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self.interpreter = 0
+
+    assert init_of(newer) is newer
 
 
 @pytest.mark.parametrize("flag", ["logThreads", "logMultiprocessing", "logProcesses"])
 def test_a_lean_record_obeys_loggings_flags(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``logging.logThreads = False`` and the like mean what they mean."""
     monkeypatch.setattr(logging, flag, False)
-    log = logging.getLogger("shop")
-    lean = make_record_of(logging.Logger.makeRecord, lean=True, is_active=lambda: True)
+    init = logging.LogRecord.__init__
     call = ("shop", 20, "/app/shop.py", 7, "paid", (), None)
     names = ("thread", "threadName", "processName", "process")
-    ours = lean(log, *call, None, None, None)
+    ours, theirs = made(init_of(init), *call), made(init, *call)
 
-    assert [getattr(ours, name) for name in names] == [
-        getattr(log.makeRecord(*call), name) for name in names
-    ]
+    assert [ours[name] for name in names] == [theirs[name] for name in names]
 
 
 @contextlib.contextmanager

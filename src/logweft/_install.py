@@ -18,7 +18,7 @@ from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._options import CAPTURES, Options, resolve
 from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
-from ._record import findCaller, is_stdlib, make_record_of
+from ._record import findCaller, init_of, is_stdlib, make_record_of
 from ._redact import make_redactor, shown
 from ._shortcut import log_of
 from .integrations import activate, deactivate
@@ -307,12 +307,14 @@ class Installation:
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
         Logger = logging.Logger
-        theirs = (Logger.makeRecord, Logger.findCaller, Logger._log)
+        Record = logging.LogRecord
+        theirs = (Logger.makeRecord, Logger.findCaller, Logger._log, Record.__init__)
         # Where another library has a hook, it gets what it expects: the whole way of a record.
         fast = self._options.fast and all(map(is_stdlib, theirs))
-        make_record = make_record_of(theirs[0], lean=fast, is_active=lambda: self._active)
+        make_record = make_record_of(theirs[0], is_active=lambda: self._active)
         self._hook(Logger, "makeRecord", make_record)
         if fast:
+            self._hook(Record, "__init__", init_of(theirs[3]))
             self._hook(Logger, "findCaller", findCaller)
             self._hook(Logger, "_log", log_of(theirs[2], make_record))
         if not self._options.sticky:

@@ -1,7 +1,8 @@
-"""`Logger.makeRecord` and `findCaller`, leaner: same records, in less time. Used by install()."""
+"""How records are made, leaner: the same ones, in less time. Used by install()."""
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import os
@@ -28,27 +29,17 @@ _IN_NS = sys.version_info >= (3, 13)
 
 
 def make_record_of(
-    make_record: Callable[..., logging.LogRecord],
-    *,
-    lean: bool,
-    is_active: Callable[[], bool],
+    make_record: Callable[..., logging.LogRecord], *, is_active: Callable[[], bool]
 ) -> Callable[..., logging.LogRecord]:
     """
     Return `Logger.makeRecord` so that ``extra={"name": ...}`` of a log call does not raise.
 
     Args:
         make_record: the method that was there before.
-        lean: build the record here where nobody else has a say in it: no record factory, no
-            mapping as the only argument, no clash of names, no other hook.
         is_active: says whether we are installed still; another's hook may keep ours.
     """
-    lean = lean and _is_faithful()
 
     def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        if lean and len(args) >= 9 and not kwargs:
-            record = lean_record(*args)
-            if record is not None:
-                return record
         try:
             return make_record(self, *args, **kwargs)
         except Exception:
@@ -94,111 +85,119 @@ def _is_log_call() -> bool:
     return False
 
 
-def lean_record(
-    name: Any,
-    level: Any,
-    file: Any,
-    line: Any,
-    msg: Any,
-    args: Any,
-    exc_info: Any,
-    function: Any = None,
-    extra: Any = None,
-    stack: Any = None,
-) -> logging.LogRecord | None:
-    """Return the record `LogRecord.__init__` would make; None: somebody else has a say in it."""
-    if (
-        logging.getLogRecordFactory() is not logging.LogRecord
-        or type(args) is not tuple
-        or (len(args) == 1 and type(args[0]) not in SCALARS)
-        or not (extra is None or (type(extra) is dict and REFUSED.isdisjoint(extra)))
-    ):
-        return None
-    names = _names.get(file) or _names_of(file)
-    # One by one and in this order: a dict display takes twice the time (1,430 against 665 ns), and
-    # whoever writes records tells the call's own attributes by their place behind these.
-    record = logging.LogRecord.__new__(logging.LogRecord)
-    record.name = name
-    record.msg = msg
-    record.args = args
-    record.levelname = logging.getLevelName(level)
-    record.levelno = level
-    record.pathname = file
-    record.filename, record.module = names
-    record.exc_info = exc_info
-    record.exc_text = None
-    record.stack_info = stack
-    record.lineno = line
-    record.funcName = function
-    if _IN_NS:
-        now = time.time_ns()
-        record.created = now / 1e9
-        record.msecs = (now % 1_000_000_000) // 1_000_000 + 0.0
-        if record.msecs == 999.0 and int(record.created) != now // 1_000_000_000:
-            record.msecs = 0.0  # the division has rounded up to the next second
-        record.relativeCreated = (now - _start) / 1e6
-    else:
-        created = record.created = time.time()
-        if _NEW_CALLER:
-            record.msecs = int((created - int(created)) * 1000) + 0.0
+def init_of(init: Callable[..., None]) -> Callable[..., None]:
+    """
+    Return `LogRecord.__init__`, which sets the same attributes in the same order in less time.
+
+    Every record comes by here, whoever's factory or subclass makes it. Measured on 3.11: 1.2
+    against 2.2 µs.
+
+    Args:
+        init: the stdlib's, which is called for unusual arguments, such as a mapping of named ones;
+            and returned, if it sets others in this version of Python.
+    """
+
+    def __init__(
+        self: Any,
+        name: Any,
+        level: Any,
+        pathname: Any,
+        lineno: Any,
+        msg: Any,
+        args: Any,
+        exc_info: Any,
+        func: Any = None,
+        sinfo: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if (
+            type(pathname) is not str
+            or type(args) is not tuple
+            or (len(args) == 1 and type(args[0]) not in SCALARS)
+        ):
+            init(self, name, level, pathname, lineno, msg, args, exc_info, func, sinfo, **kwargs)
+            return
+        # One by one: a dict display takes twice the time (1,430 against 665 ns). In this order,
+        # since whoever writes records tells the call's own attributes by their place behind these.
+        self.name = name
+        self.msg = msg
+        self.args = args
+        self.levelname = logging.getLevelName(level)
+        self.levelno = level
+        self.pathname = pathname
+        self.filename, self.module = _names.get(pathname) or _names_of(pathname)
+        self.exc_info = exc_info
+        self.exc_text = None
+        self.stack_info = sinfo
+        self.lineno = lineno
+        self.funcName = func
+        if _IN_NS:
+            now = time.time_ns()
+            self.created = now / 1e9
+            self.msecs = (now % 1_000_000_000) // 1_000_000 + 0.0
+            if self.msecs == 999.0 and int(self.created) != now // 1_000_000_000:
+                self.msecs = 0.0  # the division has rounded up to the next second
+            self.relativeCreated = (now - _start) / 1e6
         else:
-            record.msecs = (created - int(created)) * 1000
-        record.relativeCreated = (created - _start) * 1000
-    if logging.logThreads:
-        record.thread = threading.get_ident()
-        record.threadName = threading.current_thread().name
-    else:
-        record.thread = record.threadName = None
-    if logging.logMultiprocessing:
-        multiprocessing: Any = sys.modules.get("multiprocessing")
-        record.processName = "MainProcess"
-        if multiprocessing is not None:
-            try:
-                record.processName = multiprocessing.current_process().name
-            except Exception:  # noqa: BLE001 - half imported, as the stdlib has it
-                record.processName = "MainProcess"
-    else:
-        record.processName = None
-    record.process = os.getpid() if logging.logProcesses else None
-    if _HAS_TASK:
-        record.taskName = None  # type: ignore[attr-defined,unused-ignore]  # from 3.12
-        asyncio: Any = sys.modules.get("asyncio") if logging.logAsyncioTasks else None  # type: ignore[attr-defined,unused-ignore]  # as above
-        if asyncio is not None:
-            try:
-                record.taskName = asyncio.current_task().get_name()  # type: ignore[attr-defined,unused-ignore]  # as above
-            except Exception:  # noqa: BLE001 - no running loop, as the stdlib has it
-                record.taskName = None  # type: ignore[attr-defined,unused-ignore]  # as above
-    if extra:
-        record.__dict__.update(extra)
-    return record
+            created = self.created = time.time()
+            if _NEW_CALLER:
+                self.msecs = int((created - int(created)) * 1000) + 0.0
+            else:
+                self.msecs = (created - int(created)) * 1000
+            self.relativeCreated = (created - _start) * 1000
+        if logging.logThreads:
+            self.thread = threading.get_ident()
+            self.threadName = threading.current_thread().name
+        else:
+            self.thread = self.threadName = None
+        if logging.logMultiprocessing:
+            multiprocessing: Any = sys.modules.get("multiprocessing")
+            self.processName = "MainProcess"
+            if multiprocessing is not None:
+                try:
+                    self.processName = multiprocessing.current_process().name
+                except Exception:  # noqa: BLE001 - half imported, as the stdlib has it
+                    self.processName = "MainProcess"
+        else:
+            self.processName = None
+        self.process = os.getpid() if logging.logProcesses else None
+        if _HAS_TASK:
+            self.taskName = None
+            asyncio: Any = sys.modules.get("asyncio") if logging.logAsyncioTasks else None  # type: ignore[attr-defined,unused-ignore]  # from 3.12
+            if asyncio is not None:
+                try:
+                    self.taskName = asyncio.current_task().get_name()
+                except Exception:  # noqa: BLE001 - no running loop, as the stdlib has it
+                    self.taskName = None
+
+    return functools.update_wrapper(__init__, init) if _is_faithful(init, __init__) else init
 
 
 _start: Any = getattr(logging, "_startTime", 0)
 
 
-def _names_of(file: Any) -> tuple[str, str]:
+def _names_of(path: str) -> tuple[str, str]:
     """Return ``filename`` and ``module`` of a path, as `LogRecord.__init__` tells them."""
-    try:
-        filename = os.path.basename(file)
-        names = filename, os.path.splitext(filename)[0]
-    except (TypeError, ValueError, AttributeError):
-        return file, "Unknown module"
+    filename = os.path.basename(path)
+    names = filename, os.path.splitext(filename)[0]
     if len(_names) >= _MAX_NAMES:
         _names.clear()
-    _names[file] = names
+    _names[path] = names
     return names
 
 
-def _is_faithful() -> bool:
-    """Say whether a lean record has what this Python's own has; another version may differ."""
-    call = ("logweft", logging.INFO, __file__, 1, "%s", ("x",), None, "function")
-    ours, theirs = lean_record(*call, {}, None), logging.LogRecord(*call[:-1], func=call[-1])
-    if ours is None:  # somebody has set a factory: it rules, as long as it is there
-        return True
+def _is_faithful(init: Callable[..., None], ours: Callable[..., None]) -> bool:
+    """Say whether *ours* sets what this Python's own *init* does; another version may differ."""
+    told = []
+    for each in (init, ours):
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        each(record, "logweft", logging.INFO, __file__, 1, "%s", ("x",), None, "function")
+        told.append(vars(record))
+    theirs, mine = told
     varying = ("created", "msecs", "relativeCreated")
-    return list(vars(ours)) == list(vars(theirs)) and all(
-        type(value) is type(vars(theirs)[name]) and (name in varying or value == vars(theirs)[name])
-        for name, value in vars(ours).items()
+    return list(theirs) == list(mine) and all(
+        type(value) is type(theirs[name]) and (name in varying or value == theirs[name])
+        for name, value in mine.items()
     )
 
 

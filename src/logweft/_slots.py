@@ -148,23 +148,28 @@ class Slots:
 
     def take(self, slots: tuple[int, ...], args: tuple[Any, ...]) -> bool:
         """Say whether *args*, as many as there are *slots*, make no secret of their message."""
-        for value, slot in zip(args, slots, strict=False):  # another number fails at the message
+        # Another number fails at the message. strict=False would take as long as all the rest.
+        for value, slot in zip(args, slots):  # noqa: B905 - as said: 0.36 against 0.18 µs (3.11)
             cls = type(value)
-            if slot == HIDDEN:
-                if value != self._marker:  # None, say, which is no secret and stays
-                    return False
+            if slot != ANY:
+                is_taken = self._fits(slot, value)
             elif cls is str:
-                if slot == NUMBER:
-                    if len(value) >= LONG or not value.replace(".", "", 1).isdigit():
-                        return False
-                elif value not in self._inert and not self.is_inert(value):
-                    return False
+                is_taken = value in self._inert or self.is_inert(value)
             elif cls is int or cls is float:
-                if not -_MAX_NUMBER < value < _MAX_NUMBER:
-                    return False
-            elif slot == NUMBER or (value is not None and cls is not bool):
+                is_taken = -_MAX_NUMBER < value < _MAX_NUMBER
+            else:
+                is_taken = value is None or cls is bool
+            if not is_taken:
                 return False
         return True
+
+    def _fits(self, slot: int, value: Any) -> bool:
+        """Say whether a *slot* that is not `ANY` takes *value*."""
+        if slot == HIDDEN:
+            return bool(value == self._marker)  # None, say, is no secret and stays
+        if type(value) is str:
+            return len(value) < LONG and value.replace(".", "", 1).isdigit()
+        return type(value) in (int, float) and -_MAX_NUMBER < value < _MAX_NUMBER
 
     def is_inert(self, value: str) -> bool:
         """

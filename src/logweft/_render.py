@@ -57,7 +57,7 @@ class Site:
         tail: the line behind the call's own fields.
         end: the last of it, behind the exception.
         hides: some of its arguments are secret.
-        is_access: it may write a server's access lines.
+        is_access: it may write a server's access lines, whose fields are read from a record.
         keep: keeps alive what the site is found by.
         slots: what its arguments may be for its message to need no look, see `_slots`; None: not
             known yet.
@@ -274,10 +274,7 @@ class Renderer:
             else:
                 fields += self._nested(name, value, fragment)
         tail = site.tail
-        if record is None:
-            if site.is_access:
-                return None
-        else:
+        if record is not None:
             record.message = msg
             if record.exc_info:
                 tail = f"{tail.removesuffix(site.end)}{self._exception(record)}{site.end}"

@@ -127,8 +127,6 @@ def _write(
     renderer = front.renderer(level)
     if renderer is None or (len(args) == 1 and type(args[0]) not in SCALARS):
         return None, None
-    if len(handlers) > 1:
-        record = _record(logging.LogRecord, logger.name, level, msg, args, extra, frame)
     code = frame.f_code
     level_name = _LEVELS.get(level)
     template = msg if args else None
@@ -139,6 +137,8 @@ def _write(
         (logger.name, level_name, code.co_filename, frame.f_lineno, code.co_name, template),
         code,
     )
+    if len(handlers) > 1 or site.is_access:
+        record = _record(logging.LogRecord, logger.name, level, msg, args, extra, frame)
     context = with_span(current())
     line = renderer.render(
         site,

@@ -52,6 +52,18 @@ _INERT = Pattern(
     re.ASCII,
 )
 
+# What the redactor has a look at, once: names of several words, addresses with a port, a query.
+_SLUG = r"(?=[a-z0-9_\-]*[a-z])[a-z0-9]{1,20}(?:[_\-][a-z0-9]{1,20}){1,8}"
+_PLACE = rf"(?:{_NAME}|{_SLUG})(?![\w\-])"
+_PAIR = rf"[a-z_]{{1,24}}=(?:{_WORD})?(?![\w\-])"
+_PLAUSIBLE = Pattern(
+    rf"{_SLUG}|(?:[a-z]{{2,12}}://{_NAME}(?::\d{{1,5}})?)?(?:/{_PLACE}){{0,12}}/{{0,2}}"
+    rf"(?:\?{_PAIR}(?:&{_PAIR}){{0,9}})?",
+    re.ASCII,
+)
+_KEYS = Pattern(r"[?&]([a-z_]+)=")
+_LONG_WORD = Pattern(rf"[A-Za-z0-9_\-]{{{LONG}}}")
+
 # Words that say something of what comes behind them.
 _TELLING = frozenset({"is", "was", "set", "changed", "to"})
 _SCHEMES = frozenset({"rer", "sic"})  # "Bearer", "Basic", by their last letters
@@ -68,6 +80,9 @@ _PROBES = (
     "0123456789ABCDEF",
     *("0123456789abcdef" + "01234567" * more for more in range(4)),
     "<a.B object at 0x7f0123456789>",
+    "a1b2c3d4e5f6-g7h8i9j0k1l2",
+    "/a1/b2?c=d3&e=f4",
+    "amqp://a1.example:5672//",
 )
 
 _NUMBERS = ("7.25", "0.1234567890123456")
@@ -90,8 +105,8 @@ class Slots:
         self._marker = redactor.constant("name")  # None: no template with a secret has slots
         # Most values come again, as methods and hosts do, or their like with other digits, as
         # paths and files do. No digit's value says anything but in a name.
-        self._inert: set[str] = set()
-        self._shapes: set[bytes] = set()
+        self._inert: dict[str, bool] = {}  # those that are
+        self._shapes: dict[bytes, bool] = {}
 
     def of(self, template: str) -> tuple[int, ...]:
         """
@@ -180,25 +195,44 @@ class Slots:
         if not 0 < len(value) <= _MAX_VALUE:  # "key %s: ..." with nothing in it
             return False
         shape = value.encode(errors="replace").translate(SAME_DIGITS)
-        if shape in self._shapes:
-            return True
-        if value in _TELLING or _INERT.fullmatch(value) is None:
-            return False
-        if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
-            name = value.rpartition("/")[2]
+        known = self._shapes.get(shape)
+        if known is None:
+            known, is_alike = self._look(value)
+            if known:
+                _keep(self._inert, value, True)
+            if is_alike:
+                _keep(self._shapes, shape, known)
+        return known
+
+    def _look(self, value: str) -> tuple[bool, bool]:
+        """Say whether *value* is inert, and whether that holds whatever its digits are."""
+        is_alike = True
+        if value in _TELLING:
+            return False, True
+        if _INERT.fullmatch(value) is None:
             if (
-                self._redactor.kind(name) != NONE
-                or name.lower() in LAST_WORDS
-                or name[-3:].lower() in _SCHEMES
+                _PLAUSIBLE.fullmatch(value) is None
+                or any(map(self._says, _KEYS.findall(value)))
+                or self._redactor.text(value) != value
             ):
-                return False
-        else:
-            _keep(self._shapes, shape)
-        _keep(self._inert, value)
-        return True
+                return False, True
+            is_alike = _LONG_WORD.search(value) is None
+        if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
+            if self._says(value.rpartition("/")[2]):
+                return False, True
+            is_alike = False
+        return True, is_alike
+
+    def _says(self, name: str) -> bool:
+        """Say whether *name* tells something of what is behind it."""
+        return (
+            self._redactor.kind(name) != NONE
+            or name.lower() in LAST_WORDS
+            or name[-3:].lower() in _SCHEMES
+        )
 
 
-def _keep(known: set[Any], value: Any) -> None:
+def _keep(known: dict[Any, bool], value: Any, verdict: bool) -> None:
     if len(known) >= _MAX_CACHED:
         known.clear()
-    known.add(value)
+    known[value] = verdict

@@ -257,6 +257,22 @@ def test_a_lean_record_stands_down_where_python_sets_others() -> None:
     assert init_of(newer) is newer
 
 
+def test_a_lean_record_of_a_forked_child_has_the_childs_process() -> None:
+    """After a fork a record tells the ID of the child, not that of its parent."""
+    program = """
+import logging, os
+from logweft._record import init_of
+record = logging.LogRecord.__new__(logging.LogRecord)
+init = init_of(logging.LogRecord.__init__)
+child = os.fork()
+init(record, "shop", 20, "/app/shop.py", 7, "paid", (), None)
+assert record.process == os.getpid(), (record.process, os.getpid())
+assert child == 0 or os.waitpid(child, 0)[1] == 0
+"""
+    done = run(program)
+    assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize("flag", ["logThreads", "logMultiprocessing", "logProcesses"])
 def test_a_lean_record_obeys_loggings_flags(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``logging.logThreads = False`` and the like mean what they mean."""

@@ -158,25 +158,32 @@ class Renderer:
 
     def line(self, record: logging.LogRecord, context: Context) -> str | None:
         """Return the line, without its newline; None: the record is not of the ordinary kind."""
-        d = record.__dict__
         try:
-            msg = d["msg"]
+            msg, args = record.msg, record.args
             if (
                 type(record) is not logging.LogRecord
                 or type(msg) is not str
-                or type(d["args"]) is not tuple
-                or (d["exc_text"] and not d["exc_info"])
-                or d["stack_info"]
-                or len(d) > MAX_ITEMS
+                or type(args) is not tuple
+                or (record.exc_text and not record.exc_info)
+                or record.stack_info
             ):
                 return None
-            template = msg if d["args"] else None
-            key = d["name"], d["levelname"], d["pathname"], d["lineno"], d["funcName"], template
-            members = islice(d.items(), _BEFORE_LAST, None)
+            told = (
+                record.name,
+                record.levelname,
+                record.pathname,
+                record.lineno,
+                record.funcName,
+                msg if args else None,
+            )
+            attributes = record.__dict__  # last, since attributes are found faster without it
+            if len(attributes) > MAX_ITEMS:
+                return None
+            members = islice(attributes.items(), _BEFORE_LAST, None)
             if next(members)[0] != _LAST:
                 return None
-            site = self.sites.get(key) or self.site(key, key)
-            return self.render(site, d["created"], msg, d["args"], context, members, record)
+            site = self.sites.get(told) or self.site(told, told)
+            return self.render(site, record.created, msg, args, context, members, record)
         except Exception:  # noqa: BLE001 - whatever it is, the formatter knows what to do
             return None
 

@@ -351,7 +351,9 @@ def tables(
         "`call` is the time on the caller's thread, in bursts of 100 calls with a pause between; "
         "`total` is the CPU time of the whole process per record over 50,000 records, flush "
         f"included, both as ratios to `{BASELINE}`; in brackets the least and the most of the "
-        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses. Ratios are "
+        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses. Of threads "
+        "and tasks it is the median of five runs, and `call` the time until all of them are "
+        "through, over the number of calls. Ratios are "
         "of multiples of a loop of fixed work that runs before and behind, since a machine that "
         "others use too changes its speed by the second; µs are as the clock has them.",
     ]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from benchmarks import instructions, run
-from benchmarks.contenders import Contender, Line, contenders
-from benchmarks.measure import Wrong, check
+from benchmarks import measure as measuring
+from benchmarks.contenders import Contender, Line, Target, contenders
+from benchmarks.measure import Effort, Wrong, check, measure_calls
 from benchmarks.readme import README, replaced
 from benchmarks.scenarios import CONTEXT, SCENARIOS, SECRET, Call, prepare
 
@@ -42,7 +48,8 @@ def test_every_scenario_runs_and_its_lines_are_right(quick: tuple[str, list]) ->
         assert list(report["scenarios"]) == list(SCENARIOS)
         for scenario, costs in report["scenarios"].items():
             assert costs["call"] > 0
-            assert ("total" in costs) == (scenario != "disabled")
+            assert costs["call_pace"] > 0
+            assert ("total" in costs) == ("total_pace" in costs) == (scenario != "disabled")
 
 
 def test_the_service_runs_and_loses_only_what_it_says(quick: tuple[str, list]) -> None:
@@ -142,6 +149,107 @@ def test_a_secret_that_comes_out_is_found() -> None:
     case = prepare("secret", JSON.dialect, str)
     with pytest.raises(Wrong, match="secret"):
         check(JSON._replace(redacts=True), "secret", case, _line(api_key=SECRET), [7])
+
+
+class Lines:
+    """A logger that writes lines of plain text; *before* is told of each call, by its number."""
+
+    def __init__(self, path: Path, before: Callable[[int], object]) -> None:
+        self.path, self.before = path, before
+        self.lock, self.calls = threading.Lock(), 0
+
+    def info(self, message: str, *args: object, extra: object) -> None:
+        """Write a line, unless it is to be lost."""
+        with self.lock, self.path.open("a") as file:
+            if self.before(self.calls) != "lose it":
+                file.write(f"2026-11-22 10:11:12 INFO shop.orders {message % args}\n")
+            self.calls += 1
+
+
+def _many(
+    tmp_path: Path,
+    name: str,
+    before: Callable[[int], object],
+    budget_s: float = 60,
+    first: tuple[str, ...] = (),
+) -> tuple[dict[str, Any], Lines]:
+    path = tmp_path / "out.log"
+    path.touch()
+    lines = Lines(path, before)
+    text = JSON._replace(setup=lambda _: Target(lambda _: lines, lambda: None), line=None)
+    effort = Effort.quick()._replace(budget_s=budget_s)
+    report = measure_calls(text, [*first, name], effort, str(path))
+    return report["scenarios"][name], lines
+
+
+@pytest.mark.parametrize("name", ["threads", "tasks"])
+def test_many_at_once_are_warmed_up_repeated_and_paced(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads and tasks run once for nothing, then five times, each between two fixed loops."""
+    calls, asked = [], []
+
+    def pace() -> float:
+        asked.append(len(calls))
+        return 8.0
+
+    monkeypatch.setattr(measuring, "_pace", pace)
+    costs, _ = _many(tmp_path, name, calls.append)
+    assert "error" not in costs
+    warm_up = len(calls) - costs["records"]
+    assert warm_up > 0
+    ends = [0, *(warm_up + costs["records"] * at // 5 for at in range(6))]
+    assert asked == [0, *(end for end in ends[1:-1] for _ in range(2)), ends[-1]]
+    assert costs["call_pace"] == pytest.approx(8.0)
+    assert costs["total_pace"] == pytest.approx(8.0)
+
+
+def test_one_time_that_is_far_off_does_not_count() -> None:
+    """Of several times their median is reported, and of their multiples of the loop, too."""
+    costs: dict[str, Any] = {}
+    measuring._note(costs, "call", [10, 20, 90], [1, 2, 1])
+    assert costs == {"call": 20, "call_pace": 2.0}
+
+
+@pytest.mark.parametrize(("name", "most"), [("threads", 200 + 500), ("tasks", 1000 + 1000)])
+def test_who_is_slow_logs_less(name: str, most: int, tmp_path: Path) -> None:
+    """Who takes a millisecond a line gets no more calls than the time allows, from each one."""
+    costs, lines = _many(tmp_path, name, lambda _: time.sleep(0.001), budget_s=0.5)
+    assert "error" not in costs
+    assert lines.calls <= most
+
+
+def test_who_was_slow_at_something_else_does_not(tmp_path: Path) -> None:
+    """A first line that took half a second makes 2.5 ms a line, but none of those of threads."""
+
+    def stumble(number: int) -> None:
+        time.sleep(0 if number else 0.6)
+
+    costs, _ = _many(tmp_path, "threads", stumble, budget_s=0.5, first=("headline",))
+    assert "error" not in costs
+    assert costs["records"] > 0.5 / 2.5e-3
+
+
+@pytest.mark.parametrize("name", ["threads", "tasks"])
+@pytest.mark.parametrize("lost", [0, 1500])
+def test_a_line_lost_among_many_is_found(name: str, lost: int, tmp_path: Path) -> None:
+    """A line that is missing is found, and be it one of the warm-up."""
+    costs, lines = _many(tmp_path, name, lambda number: "lose it" if number == lost else "")
+    assert costs["error"] == f"Wrong: {lines.calls - 1} lines for {lines.calls} calls"
+
+
+def test_the_clock_of_threads_is_taken_before_they_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread is through before the clock is read: a short run is done in one turn of its own."""
+    events: list[str] = []
+    clock = SimpleNamespace(
+        perf_counter_ns=lambda: events.append("clock") or 7, process_time_ns=lambda: 8
+    )
+    monkeypatch.setattr(measuring, "time", clock)
+    case = prepare("threads", JSON.dialect, str)._replace(run=lambda log, share: events.append(log))
+    target = Target(lambda name: name, lambda: None)
+    clocks = measuring._in_threads(JSON, target, case, [range(1)] * 8)
+    assert clocks == (7, 8)
+    assert events == ["clock", *["shop.orders"] * 8]
 
 
 def test_the_budget_of_instructions() -> None:

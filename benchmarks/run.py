@@ -142,15 +142,20 @@ def values(rounds: Iterable[Report], *path: str) -> list[float]:
     return [value for each in rounds if (value := _at(each, path)) is not None]
 
 
+def _paced(report: Report, *path: str) -> float | None:
+    """Return what is under *path*, in loops of fixed work where they were timed beside it."""
+    value = _at(report, path)
+    return value and value / (_at(report, (*path[:-1], f"{path[-1]}_pace")) or 1)
+
+
+def _quotients(pairs: Iterable[tuple[float | None, float | None]]) -> list[float]:
+    return [value / of for value, of in pairs if value is not None and of]
+
+
 def ratios(rounds: Rounds, base: Rounds, *path: str) -> list[float]:
     """Return each round's value over that of *base* in the same round, both at one pace."""
-
-    def paced(report: Report) -> float | None:
-        value = _at(report, path)
-        return value and value / (_at(report, (*path[:-1], f"{path[-1]}_pace")) or 1)
-
-    pairs = ((paced(each), paced(other)) for each, other in zip(rounds, base, strict=False))
-    return [value / of for value, of in pairs if value is not None and of]
+    pairs = zip(rounds, base, strict=False)
+    return _quotients((_paced(each, *path), _paced(other, *path)) for each, other in pairs)
 
 
 def _cell(found: Sequence[float], text: Callable[[float], str]) -> str:
@@ -307,12 +312,10 @@ def own_goals(calls: dict[str, Rounds], full: dict[str, Rounds]) -> str:
 
     plain = calls.get("logweft, redact=False", [])
     shares = [1 - 1 / each for each in ratios(ours, plain, "scenarios", "ordinary", "call") if each]
-    secret = [
-        value / _at(each, ("scenarios", "headline", "call"))
+    secret = _quotients(
+        (_paced(each, "scenarios", "secret", "call"), _paced(each, "scenarios", "headline", "call"))
         for each in ours
-        if (value := _at(each, ("scenarios", "secret", "call")))
-        and _at(each, ("scenarios", "headline", "call"))
-    ]
+    )
     rows = [
         ("disabled level", scenario("disabled", "call"), "1.02", "1.00"),
         ("`call`, headline", scenario("headline", "call"), "0.65", "0.45"),

@@ -72,6 +72,23 @@ def test_the_tables_are_well_formed(quick: tuple[str, list]) -> None:
     assert "QUICK" in quick[0]
 
 
+def _report(name: str = "headline", **costs: float) -> dict[str, Any]:
+    return {"scenarios": {name: costs}}
+
+
+def _goals(calls: dict[str, list]) -> dict[str, list[str]]:
+    rows = [row.strip("| ").split(" | ") for row in run.own_goals(calls, {}).splitlines()[2:]]
+    return {name: cells for name, *cells in rows}
+
+
+def test_a_secret_is_compared_at_one_pace() -> None:
+    """A call with a secret, timed while the machine was half as fast, costs what the loops say."""
+    report = _report("secret", call=30.0, call_pace=4.0)
+    report["scenarios"]["headline"] = {"call": 10.0, "call_pace": 2.0}
+    goals = _goals({"logweft": [report]})
+    assert goals["a call with a secret, against one without"][0] == "1.50"
+
+
 def test_the_chart_is_an_image(quick: tuple[str, list]) -> None:
     """The chart is well-formed XML with two bars for each contender."""
     options = run.argparse.Namespace(names=FEW, rounds=1, load=0.0, quick=True)

@@ -275,3 +275,141 @@ def test_the_budget_of_instructions() -> None:
     assert instructions.exceeded({"call": 1.09, "total": 0.4}, budget) == []
     (problem,) = instructions.exceeded({"call": 1.11, "total": 0.4}, budget)
     assert problem.startswith("call: 1.110")
+
+
+@pytest.mark.parametrize("scenario", instructions.COUNTED)
+def test_a_child_that_is_counted_writes_its_lines(scenario: str) -> None:
+    """What is counted logs the scenario as often as asked, and fails if it has not."""
+    for name in ("stdlib text", "logweft"):
+        done = run_command(instructions._command(name, scenario, 7), cwd=ROOT)
+        assert (done.code, done.err) == (0, "")
+
+
+def test_a_child_that_is_counted_logs_the_scenario_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lines are those of the scenario, not of the headline."""
+    messages: list[str] = []
+
+    class Note(Lines):
+        def info(self, message: str, *args: object, **fields: object) -> None:
+            messages.append(message % args)
+            super().info(message, *args, **fields)
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    text = JSON._replace(
+        setup=lambda path: Target(lambda _: Note(Path(path), str), lambda: None), line=None
+    )
+    monkeypatch.setattr(instructions, "contenders", lambda: {"x": text})
+    monkeypatch.setattr(instructions.os, "_exit", end)
+    with pytest.raises(SystemExit, match="0"):
+        instructions._child("x", "fresh", 2)
+    assert messages == ["User 0 uploaded scan-0.pdf", "User 1 uploaded scan-1.pdf"]
+
+
+Counted = list[tuple[str, str, int]]
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """
+    Count what is made up, and return who was: our ratios are 0.5 and 0.25, for secrets 0.8.
+
+    The budget is a file of its own, in which secrets have 0.7 and a scenario of 3.13 nothing.
+    """
+    jobs: Counted = []
+
+    def tool(name: str, scenario: str, records: int) -> tuple[int, int]:
+        jobs.append((name, scenario, records))
+        call = 1000 if name == instructions.BASELINE else 800 if scenario == "secret" else 500
+        total = call * 2 if name == instructions.BASELINE else call
+        return 70_000 + call * records, 90_000 + total * records
+
+    budget = tmp_path / "instructions.json"
+    half = {"call": 0.5, "total": 0.25}
+    stored = {"3.11": {"headline": half, "secret": {"call": 0.7, "total": 0.7}}, "3.13": {}}
+    budget.write_text(json.dumps(stored))
+    monkeypatch.setattr(instructions, "BUDGET", budget)
+    monkeypatch.setitem(instructions.TOOLS, "valgrind", tool)
+    monkeypatch.setattr(instructions.platform, "python_version_tuple", lambda: ("3", "11", "7"))
+    return jobs
+
+
+def test_what_is_counted_can_be_said(counted: Counted, capsys: pytest.CaptureFixture[str]) -> None:
+    """--scenario and --only say what is counted, and each has a row with its ratios to text."""
+    instructions.main(["--scenario", "nested", "secret", "--only", "logweft, redact=False"])
+    names = {"stdlib text", "logweft, redact=False"}
+    assert {job[:2] for job in counted} == {(n, s) for n in names for s in ("nested", "secret")}
+    rows = capsys.readouterr().out.splitlines()
+    assert "| nested | logweft, redact=False | 500 | 500 | 0.500 | 0.250 |" in rows
+    assert "| secret | logweft, redact=False | 800 | 800 | 0.800 | 0.400 |" in rows
+
+
+def test_the_headline_alone_is_counted_unless_more_is_asked_for(counted: Counted) -> None:
+    """Without arguments it is the headline, for plain text and for us."""
+    instructions.main([])
+    assert {job[:2] for job in counted} == {("stdlib text", "headline"), ("logweft", "headline")}
+
+
+def test_ordinary_lines_are_counted_when_their_call_sites_are_known(counted: Counted) -> None:
+    """The fewer of the two numbers has each template of the ordinary lines eleven times."""
+    instructions.main(["--scenario", "ordinary"])
+    assert {records for _, _, records in counted} == {8_000, 10_000}
+
+
+def test_each_scenario_that_is_stored_is_checked(counted: Counted) -> None:
+    """One above its budget fails, though the headline, which is counted, too, is within."""
+    with pytest.raises(SystemExit, match=r"^secret, call: 0\.800 is more than 10% above [^\n]*$"):
+        instructions.main(["--check"])
+    assert {scenario for _, scenario, _ in counted} == {"headline", "secret"}
+    instructions.main(["--check", "--scenario", "headline"])
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "what"),
+    [
+        ("11", ["--scenario", "nested"], "no budget for nested and Python 3.11"),
+        ("12", [], "no budget for Python 3.12"),
+        ("13", [], "no budget for Python 3.13"),
+    ],
+)
+def test_what_has_no_budget_cannot_be_checked(
+    version: str,
+    arguments: list[str],
+    what: str,
+    counted: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is said before anything is counted."""
+    monkeypatch.setattr(instructions.platform, "python_version_tuple", lambda: ("3", version, "0"))
+    with pytest.raises(SystemExit, match=what):
+        instructions.main(["--check", *arguments])
+    assert counted == []
+
+
+def test_a_budget_is_stored_beside_the_others(counted: Counted) -> None:
+    """--store makes a budget for four scenarios, or for those named, and leaves the rest."""
+    instructions.main(["--store"])
+    half = {"call": 0.5, "total": 0.25}
+    now = {"headline": half, "fresh": half, "ordinary": half, "secret": {"call": 0.8, "total": 0.4}}
+    assert json.loads(instructions.BUDGET.read_text()) == {"3.11": now, "3.13": {}}
+    instructions.main(["--store", "--scenario", "nested"])
+    now["nested"] = half
+    assert json.loads(instructions.BUDGET.read_text()) == {"3.11": now, "3.13": {}}
+    instructions.main(["--check"])
+
+
+def test_the_budget_is_about_logweft(counted: Counted) -> None:
+    """There is nothing to check or store if others alone are counted."""
+    for option in ("--check", "--store"):
+        with pytest.raises(SystemExit):
+            instructions.main([option, "--only", "logweft, redact=False"])
+    assert counted == []
+
+
+def test_the_stored_budget_has_the_headline() -> None:
+    """The file of the repository has two ratios for the headline of each Python in it."""
+    for stored in json.loads(instructions.BUDGET.read_text()).values():
+        assert stored["headline"].keys() == {"call", "total"}

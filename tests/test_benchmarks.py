@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import platform
 import sys
 import threading
 import time
@@ -29,19 +31,26 @@ FEW = ("stdlib NullHandler", "stdlib text", "logweft")
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list]:
-    """Return the tables and the raw reports of a quick run of `FEW`."""
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, run.Taken]:
+    """Return the tables and the raw reports of a quick run of `FEW`, beside one on 3.99.0."""
     raw = tmp_path_factory.mktemp("benchmarks") / "raw.json"
+    raw.write_text(json.dumps(_taken({}, python="3.99.0")._asdict()))
     command = [sys.executable, "-m", "benchmarks", "--quick", "--even-if-busy"]
-    command += ["--only", *FEW, "--json", str(raw)]
+    command += ["--only", *FEW, "--json", str(raw), "--beside", str(raw)]
     done = run_command(command, cwd=ROOT)
     assert done.code == 0, done.err
-    return done.out, json.loads(raw.read_text())
+    return done.out, run.Taken.read(str(raw))
 
 
-def test_every_scenario_runs_and_its_lines_are_right(quick: tuple[str, list]) -> None:
+def _taken(calls: dict[str, list], python: str = "3.11.7", **kinds: Any) -> run.Taken:
+    """Return a run of one round, as if it had been measured."""
+    imports = kinds.pop("imports", [])
+    return run.Taken(python, "2026-11-22", 1, 0.25, {"calls": calls, **kinds}, imports)
+
+
+def test_every_scenario_runs_and_its_lines_are_right(quick: tuple[str, run.Taken]) -> None:
     """Each scenario of each contender was measured, and no line was other than it claims."""
-    kinds, _ = quick[1]
+    kinds = quick[1].kinds
     for name in FEW:
         (report,) = kinds["calls"][name]
         assert run.trouble([report]) == ""
@@ -52,16 +61,16 @@ def test_every_scenario_runs_and_its_lines_are_right(quick: tuple[str, list]) ->
             assert ("total" in costs) == ("total_pace" in costs) == (scenario != "disabled")
 
 
-def test_the_service_runs_and_loses_only_what_it_says(quick: tuple[str, list]) -> None:
+def test_the_service_runs_and_loses_only_what_it_says(quick: tuple[str, run.Taken]) -> None:
     """The asyncio service's lines are all there, with a stalling reader, too; plain text hangs."""
-    kinds, _ = quick[1]
+    kinds = quick[1].kinds
     assert all(run.trouble(kinds["lag"][name]) == "" for name in FEW)
     assert run.trouble(kinds["stall"]["logweft"]) == ""
     assert "blocked_after" in kinds["full"]["stdlib text"][0]
     assert kinds["full"]["logweft"][0]["rss_kib"] > 0
 
 
-def test_the_tables_are_well_formed(quick: tuple[str, list]) -> None:
+def test_the_tables_are_well_formed(quick: tuple[str, run.Taken]) -> None:
     """Each row of a table has as many cells as its head, and each contender has its row."""
     blocks = [block.splitlines() for block in quick[0].split("\n\n") if block.startswith("|")]
     assert len(blocks) == 6
@@ -70,29 +79,192 @@ def test_the_tables_are_well_formed(quick: tuple[str, list]) -> None:
         assert {row.count(" |") for row in [head, *rows]} == {head.count(" |")}
     assert all(any(row.startswith(f"| {name} |") for row in blocks[0]) for name in FEW)
     assert "QUICK" in quick[0]
+    assert blocks[-1][0] == f"|  | is, {platform.python_version()} | is, 3.99.0 | must | aim |"
+    assert "On 3.99.0: 2026-11-22; medians of 1 rounds, load average at the start 0.25." in quick[0]
 
 
-def _report(name: str = "headline", **costs: float) -> dict[str, Any]:
-    return {"scenarios": {name: costs}}
+def test_the_raw_reports_say_what_they_hold_for(quick: tuple[str, run.Taken]) -> None:
+    """What --json leaves has the interpreter, date, rounds and load beside what was measured."""
+    python, date, rounds, load, kinds, imports, is_quick = quick[1]
+    assert (python, rounds, is_quick) == (platform.python_version(), 1, True)
+    assert len(date) == len("2026-11-22")
+    assert load >= 0
+    assert list(kinds) == ["calls", "lag", "stall", "full"]
+    assert list(imports[0]) == list(run.IMPORTS)
 
 
-def _goals(calls: dict[str, list]) -> dict[str, list[str]]:
-    rows = [row.strip("| ").split(" | ") for row in run.own_goals(calls, {}).splitlines()[2:]]
-    return {name: cells for name, *cells in rows}
+def _calls(**scenarios: dict[str, float]) -> dict[str, list]:
+    """Return reports of one round: of each scenario and contender what `call` and `total` took."""
+    calls: dict[str, list] = {}
+    for scenario, by_name in scenarios.items():
+        for name, cost in by_name.items():
+            (report,) = calls.setdefault(name, [{"scenarios": {}}])
+            report["scenarios"][scenario] = {"call": cost, "total": cost * 10}
+    return calls
+
+
+def _goals(*runs: run.Taken) -> dict[str, list[str]]:
+    rows = [row.strip("|").split("|") for row in run.own_goals(runs).splitlines()]
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in rows}
 
 
 def test_a_secret_is_compared_at_one_pace() -> None:
     """A call with a secret, timed while the machine was half as fast, costs what the loops say."""
-    report = _report("secret", call=30.0, call_pace=4.0)
-    report["scenarios"]["headline"] = {"call": 10.0, "call_pace": 2.0}
-    goals = _goals({"logweft": [report]})
+    costs = {"secret": {"call": 30.0, "call_pace": 4.0}, "headline": {"call": 10, "call_pace": 2}}
+    goals = _goals(_taken({"logweft": [{"scenarios": costs}]}))
     assert goals["a call with a secret, against one without"][0] == "1.50"
 
 
-def test_the_chart_is_an_image(quick: tuple[str, list]) -> None:
+def test_each_interpreter_has_a_column() -> None:
+    """What we are to reach is told of each; who was not measured there has a dash."""
+    one = _taken(_calls(headline={"stdlib text": 10, "logweft": 6}))
+    other = _taken(_calls(headline={"stdlib text": 10, "logweft": 7}), python="3.13.0")
+    none = _taken(_calls(headline={"stdlib text": 10}), python="3.14.0")
+    goals = _goals(one, other, none)
+    assert goals[""] == ["is, 3.11.7", "is, 3.13.0", "is, 3.14.0", "must", "aim"]
+    assert goals["`call`, headline"] == ["0.60", "0.70", "-", "0.65", "0.45"]
+
+
+@pytest.mark.parametrize("name", ["caplog", "Sentry", "OpenTelemetry"])
+def test_what_others_attach_may_cost_what_it_costs_beside_text(name: str) -> None:
+    """The bound is 0.85 of plain text and all that it adds there, over plain text with it."""
+
+    def taken(text: float, ours: float, python: str) -> run.Taken:
+        costs = {"stdlib text": 10, f"stdlib text + {name}": text, f"logweft + {name}": ours}
+        return _taken(_calls(headline=costs), python)
+
+    row = f"`call` with {name}, against text with {name}"
+    one, other = taken(21.9, 21.9, "3.11.7"), taken(15, 12, "3.13.0")
+    assert _goals(one)[row] == ["1.00", "0.93", ""]
+    assert _goals(one, other)[row] == ["1.00", "0.80", "0.93 / 0.90", ""]
+    assert _goals(one, one)[row] == ["1.00", "1.00", "0.93", ""]
+    assert _goals(one, _taken({}))[row] == ["1.00", "-", "0.93 / -", ""]
+
+
+def test_the_import_and_the_lag_have_their_goals() -> None:
+    """Importing is held against structlog, the event loop's lag against text with either sink."""
+    taken = _taken(
+        {},
+        lag={"logweft": [{"p99": 9.0}], "stdlib text": [{"p99": 10.0}]},
+        stall={"logweft": [{"p99": 1.0}], "stdlib text": [{"p99": 4.0}]},
+        imports=[{"import logweft": 48, "import structlog": 60}],
+    )
+    goals = _goals(taken)
+    assert goals["`import logweft` against `import structlog`"] == ["0.80", "1.0", ""]
+    assert goals["an event loop's lag, p99, against text"] == ["0.90", "1.0", ""]
+    assert goals["the same with a stalling sink"] == ["0.25", "", "0.5"]
+
+
+# Cheap, and yet no rivals: ours, no JSON, another way of calling, no records of libraries.
+NO_RIVALS = dict.fromkeys(
+    (
+        "logweft, orjson",
+        "stdlib NullHandler",
+        "stdlib text + caplog",
+        "structlog native, orjson",
+        "eliot",
+        "loguru serialize, enqueue",
+        "picologging text",
+        "rapidlog",
+        "MickTrace",
+    ),
+    1.0,
+)
+RIVALS = (
+    "python-json-logger",
+    "python-json-logger, orjson",
+    "python-json-logger, msgspec",
+    "stdlib QueueHandler + python-json-logger",
+    "structlog ProcessorFormatter",
+    "ecs-logging",
+    "aws-lambda-powertools",
+)
+
+
+@pytest.mark.parametrize("best", RIVALS)
+def test_first_is_told_among_those_who_do_the_same(best: str) -> None:
+    """The best of those who write stdlib records as JSON is named, with our ratio to it."""
+    costs = {"stdlib text": 10, "logweft": 6, **NO_RIVALS, **dict.fromkeys(RIVALS, 13), best: 12}
+    goals = _goals(_taken(_calls(headline=costs)))
+    for key in ("call", "total"):
+        row = f"`{key}`, headline, first among JSON through stdlib records"
+        assert goals[row] == [f"0.50 ({best})", "< 1.00", "0.50"]
+
+
+def test_who_has_loggers_of_its_own_lacks_the_records_of_libraries() -> None:
+    """Picologging is called as the standard library is, and libraries' lines pass it by."""
+    apart = [each.name for each in contenders().values() if not each.takes_records]
+    assert set(apart) >= {"picologging text", "rapidlog", "structlog native, orjson"}
+    assert not {*apart} & {"logweft", "stdlib text", *RIVALS}
+    assert "no records of libraries" in contenders()["picologging text"].lacks
+
+
+def test_who_is_wrong_is_no_rival() -> None:
+    """A contender whose lines were wrong is not the best, and without others there is a dash."""
+    calls = _calls(headline={"stdlib text": 10, "logweft": 6, "ecs-logging": 1, **NO_RIVALS})
+    calls["ecs-logging"][0]["scenarios"]["headline"]["error"] = "Wrong: lost a line"
+    row = "`call`, headline, first among JSON through stdlib records"
+    assert _goals(_taken(calls))[row][0] == "-"
+    assert run.cheaper(_taken(calls), "call") == "-"
+
+
+def test_where_another_is_cheaper_is_told() -> None:
+    """Each scenario that we lose to one who does the same is listed, with both figures."""
+    calls = _calls(
+        headline={"stdlib text": 10, "logweft": 6, "ecs-logging": 7, **NO_RIVALS},
+        nested={"stdlib text": 10, "logweft": 12, "ecs-logging": 11, "python-json-logger": 10.5},
+        long={"stdlib text": 10, "logweft": 42, "python-json-logger": 20},
+    )
+    calls["python-json-logger"][0]["scenarios"]["long"]["total"] = 430
+    taken = _taken(calls)
+    nested = "nested 1.05 against 1.20 (python-json-logger)"
+    assert run.cheaper(taken, "call") == f"{nested}, long 2.00 against 4.20 (python-json-logger)"
+    assert run.cheaper(taken, "total") == nested
+    assert (
+        run.cheaper(_taken(_calls(headline={"stdlib text": 9, "logweft": 1, "eliot": 2})), "call")
+        == "-"
+    )
+    won = _calls(headline={"stdlib text": 10, "logweft": 6, "ecs-logging": 7})
+    assert run.cheaper(_taken(won), "call") == "none"
+    options = argparse.Namespace(names=list(won), scenario=["headline"])
+    text = run.tables(options, _taken(won, lag={}, stall={}, full={}), [_taken(calls, "3.13.0")])
+    *_, told = text.split("\n\n")
+    assert told.splitlines()[1] == f"- `call`, 3.13.0: {run.cheaper(taken, 'call')}"
+    assert told.splitlines()[2:] == ["- `total`, 3.11.7: none", f"- `total`, 3.13.0: {nested}"]
+
+
+@pytest.mark.parametrize("content", ["[{}, []]", "{}", "no JSON", None])
+def test_what_json_has_not_left_cannot_stand_beside(
+    content: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file that is something else, or is not there, is refused before anything is measured."""
+    monkeypatch.setattr(run, "measure", lambda options: pytest.fail("it measures"))
+    file = tmp_path / "raw.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SystemExit):
+        run.main(["--beside", str(file)])
+    assert "raw.json is not what --json leaves" in capsys.readouterr().err
+
+
+def test_a_quick_run_cannot_be_written_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured with --quick does not get into the README by the side door."""
+    monkeypatch.setattr(run, "measure", lambda options: pytest.fail("it measures"))
+    file = tmp_path / "raw.json"
+    file.write_text(json.dumps(_taken({})._replace(quick=True)._asdict()))
+    with pytest.raises(SystemExit):
+        run.main(["--write", "--even-if-busy", "--beside", str(file)])
+    assert "--quick" in capsys.readouterr().err
+
+
+def test_the_chart_is_an_image(quick: tuple[str, run.Taken]) -> None:
     """The chart is well-formed XML with two bars for each contender."""
-    options = run.argparse.Namespace(names=FEW, rounds=1, load=0.0, quick=True)
-    image = ElementTree.fromstring(run.chart(options, quick[1][0]["calls"]))
+    image = ElementTree.fromstring(run.chart(FEW, quick[1]))
     bars = [each for each in image.iter("{http://www.w3.org/2000/svg}rect") if each.get("x")]
     assert len(bars) == 2 * len(FEW)
 

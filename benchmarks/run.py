@@ -4,6 +4,8 @@ Measure what logging costs: `python -m benchmarks [--rounds 5] [--quick] [--writ
 Each contender runs in a fresh process per round, the rounds one after another, the order shuffled.
 A ratio is taken to `stdlib text` of the same round, and the median over the rounds is printed. A
 line that is not what its contender claims makes an error of its row; rows we lose stay.
+
+For a second interpreter: there `--json FILE`, then here `--write --beside FILE`.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .contenders import Contender, contenders
 from .readme import README, replaced
 from .scenarios import SCENARIOS
 
-BASELINE = "stdlib text"
+BASELINE, OURS = "stdlib text", "logweft"
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "benchmarks" / "speed.svg"
 
@@ -65,6 +67,35 @@ IMPORTS = {
 
 Report = dict[str, Any]
 Rounds = list[Report]
+
+
+class Taken(NamedTuple):
+    """What a run has measured and when; as JSON it is what --json leaves and --beside takes."""
+
+    python: str
+    date: str
+    rounds: int
+    load: float
+    kinds: dict[str, dict[str, Rounds]]
+    imports: Rounds
+    quick: bool = False
+
+    @classmethod
+    def read(cls, path: str) -> Taken:
+        """Return what *path* holds, or raise what argparse makes a message of."""
+        try:
+            return cls(**json.loads(Path(path).read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            message = f"{path} is not what --json leaves: {error}"
+            raise argparse.ArgumentTypeError(message) from None
+
+    @property
+    def when(self) -> str:
+        """Return the date, the rounds and the load."""
+        return (
+            f"{self.date}; medians of {self.rounds} rounds, load average at the start "
+            f"{self.load:.2f}" + ("; QUICK: too short to be trusted" if self.quick else "")
+        )
 
 
 # --- Measuring
@@ -142,15 +173,20 @@ def values(rounds: Iterable[Report], *path: str) -> list[float]:
     return [value for each in rounds if (value := _at(each, path)) is not None]
 
 
+def _paced(report: Report, *path: str) -> float | None:
+    """Return what is under *path*, in loops of fixed work where they were timed beside it."""
+    value = _at(report, path)
+    return value and value / (_at(report, (*path[:-1], f"{path[-1]}_pace")) or 1)
+
+
+def _quotients(pairs: Iterable[tuple[float | None, float | None]]) -> list[float]:
+    return [value / of for value, of in pairs if value is not None and of]
+
+
 def ratios(rounds: Rounds, base: Rounds, *path: str) -> list[float]:
     """Return each round's value over that of *base* in the same round, both at one pace."""
-
-    def paced(report: Report) -> float | None:
-        value = _at(report, path)
-        return value and value / (_at(report, (*path[:-1], f"{path[-1]}_pace")) or 1)
-
-    pairs = ((paced(each), paced(other)) for each, other in zip(rounds, base, strict=False))
-    return [value / of for value, of in pairs if value is not None and of]
+    pairs = zip(rounds, base, strict=False)
+    return _quotients((_paced(each, *path), _paced(other, *path)) for each, other in pairs)
 
 
 def _cell(found: Sequence[float], text: Callable[[float], str]) -> str:
@@ -188,6 +224,10 @@ def trouble(rounds: Rounds) -> str:
     return ""
 
 
+def _is_wrong(rounds: Rounds, scenario: str) -> bool:
+    return any(_at(each, ("scenarios", scenario, "error")) for each in rounds)
+
+
 def _escaped(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())[:200]
 
@@ -200,7 +240,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # --- Tables
 
 
-def machine(options: argparse.Namespace) -> str:
+def machine(taken: Taken) -> str:
     """Return what the numbers hold for: machine, versions, date, load."""
     cpu = next(
         (
@@ -211,11 +251,8 @@ def machine(options: argparse.Namespace) -> str:
         platform.machine(),
     )
     return (
-        f"{platform.python_implementation()} {platform.python_version()}, {cpu}, "
-        f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, "
-        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}; medians of {options.rounds} "
-        f"rounds, load average at the start {options.load:.2f}"
-        + ("; QUICK: too short to be trusted" if options.quick else "")
+        f"{platform.python_implementation()} {taken.python}, {cpu}, {os.cpu_count()} cores, "
+        f"Linux {platform.release().split('-')[0]}, {taken.when}"
     )
 
 
@@ -252,7 +289,7 @@ def by_scenario(calls: dict[str, Rounds], names: Sequence[str], key: str) -> str
     base = calls.get(BASELINE, [])
 
     def cell(rounds: Rounds, scenario: str) -> str:
-        if any(_at(each, ("scenarios", scenario, "error")) for each in rounds):
+        if _is_wrong(rounds, scenario):
             return "wrong"
         return _cell(ratios(rounds, base, "scenarios", scenario, key), _ratio)
 
@@ -285,73 +322,154 @@ def service(lag: dict[str, Rounds], stall: dict[str, Rounds], full: dict[str, Ro
     return _table([*head.split("|"), "p99, µs", "max, µs", "of 12,100 lines", ""], rows)
 
 
+def _to_structlog(imports: Rounds, name: str) -> list[float]:
+    return _quotients((_at(each, (name,)), _at(each, ("import structlog",))) for each in imports)
+
+
 def imports_table(imports: Rounds) -> str:
     """Return the table of import times."""
-    base = [{"x": each["import structlog"]} for each in imports]
-    rows = []
-    for name in IMPORTS:
-        mine = [{"x": each[name]} for each in imports]
-        rows.append(
-            (f"`{name}`", _cell(values(mine, "x"), _ms), _cell(ratios(mine, base, "x"), _ratio))
+    rows = [
+        (
+            f"`{name}`",
+            _cell(values(imports, name), _ms),
+            _cell(_to_structlog(imports, name), _ratio),
         )
+        for name in IMPORTS
+    ]
     return _table(["", "ms", "against `import structlog`"], rows)
 
 
-def own_goals(calls: dict[str, Rounds], full: dict[str, Rounds]) -> str:
-    """Return what logweft is to reach, and what it does."""
-    ours = calls["logweft"]
+Goal = tuple[str, str, str, str]
+"""What it is about, what it is, what it must be at most, and what we aim at."""
 
-    def scenario(name: str, key: str, against: str = BASELINE, of: str = "logweft") -> str:
-        found = ratios(calls.get(of, []), calls.get(against, []), "scenarios", name, key)
-        return _cell(found, _ratio)
 
-    plain = calls.get("logweft, redact=False", [])
-    shares = [1 - 1 / each for each in ratios(ours, plain, "scenarios", "ordinary", "call") if each]
-    secret = [
-        value / _at(each, ("scenarios", "headline", "call"))
+def own_goals(runs: Sequence[Taken]) -> str:
+    """Return what logweft is to reach, and what it does in each of *runs*, one an interpreter."""
+
+    def row(of_runs: Sequence[Goal]) -> list[str]:
+        name, _, must, aim = of_runs[0]
+        if len({goal[2] for goal in of_runs}) > 1:
+            must = " / ".join(goal[2] for goal in of_runs)
+        return [name, *(goal[1] for goal in of_runs), must, aim]
+
+    head = ["", *(f"is, {taken.python}" for taken in runs), "must", "aim"]
+    return _table(head, map(row, zip(*map(_goals, runs), strict=True)))
+
+
+def _goals(taken: Taken) -> list[Goal]:
+    calls, lag, stall, full = (
+        taken.kinds.get(kind, {}) for kind in ("calls", "lag", "stall", "full")
+    )
+    ours = calls.get(OURS, [])
+
+    def against(key: str, scenario: str, base: str = BASELINE, of: str = OURS) -> list[float]:
+        return ratios(calls.get(of, []), calls.get(base, []), "scenarios", scenario, key)
+
+    def scenario(name: str, key: str, base: str = BASELINE, of: str = OURS) -> str:
+        return _cell(against(key, name, base, of), _ratio)
+
+    def lateness(kind: dict[str, Rounds]) -> str:
+        return _cell(ratios(kind.get(OURS, []), kind.get(BASELINE, []), "p99"), _ratio)
+
+    def with_another(name: str) -> Goal:
+        text = f"{BASELINE} + {name}"
+        # What it adds to plain text it may add to us: it is not ours to make cheaper.
+        bounds = [(0.85 + (each - 1)) / each for each in against("call", "headline", of=text)]
+        return (
+            f"`call` with {name}, against text with {name}",
+            scenario("headline", "call", text, f"{OURS} + {name}"),
+            _cell(bounds, _ratio),
+            "",
+        )
+
+    def first(key: str) -> str:
+        own, others = _to_text(calls, OURS, "headline", key), rivals(calls, "headline", key)
+        return f"{own / others[0][0]:.2f} ({others[0][1]})" if own and others else "-"
+
+    shares = [1 - 1 / each for each in against("call", "ordinary", f"{OURS}, redact=False") if each]
+    secret = _quotients(
+        (_paced(each, "scenarios", "secret", "call"), _paced(each, "scenarios", "headline", "call"))
         for each in ours
-        if (value := _at(each, ("scenarios", "secret", "call")))
-        and _at(each, ("scenarios", "headline", "call"))
-    ]
-    rows = [
+    )
+    return [
         ("disabled level", scenario("disabled", "call"), "1.02", "1.00"),
         ("`call`, headline", scenario("headline", "call"), "0.65", "0.45"),
         ("`total`, headline", scenario("headline", "total"), "0.75", "0.50"),
         ("`call`, fresh values", scenario("fresh", "call"), "0.85", "0.60"),
         ("`total`, fresh values", scenario("fresh", "total"), "0.95", "0.80"),
+        *(
+            (f"`{key}`, headline, first among {AMONG}", first(key), "< 1.00", "0.50")
+            for key in ("call", "total")
+        ),
         ("redaction's share of a call, ordinary lines", _cell(shares, _ratio), "0.25", "0.10"),
         ("a call with a secret, against one without", _cell(secret, _ratio), "1.5", ""),
-        *(
-            (
-                f"`call` with {name}, against text with {name}",
-                scenario("headline", "call", f"stdlib text + {name}", f"logweft + {name}"),
-                "0.85 + its own cost",
-                "",
-            )
-            for name in ("caplog", "Sentry", "OpenTelemetry")
-        ),
+        *map(with_another, ("caplog", "Sentry", "OpenTelemetry")),
         (
             "`total` with orjson, against structlog native",
-            scenario("headline", "total", "structlog native, orjson", "logweft, orjson"),
+            scenario("headline", "total", "structlog native, orjson", f"{OURS}, orjson"),
             "1.0",
             "0.8",
         ),
-        ("full queue, RSS, MiB", _cell(values(full.get("logweft", []), "rss_kib"), _mib), "10", ""),
+        (
+            "`import logweft` against `import structlog`",
+            _cell(_to_structlog(taken.imports, "import logweft"), _ratio),
+            "1.0",
+            "",
+        ),
+        ("an event loop's lag, p99, against text", lateness(lag), "1.0", ""),
+        ("the same with a stalling sink", lateness(stall), "", "0.5"),
+        ("full queue, RSS, MiB", _cell(values(full.get(OURS, []), "rss_kib"), _mib), "10", ""),
     ]
-    return _table(["", "is", "must", "aim"], rows)
 
 
-def tables(
-    options: argparse.Namespace, kinds: dict[str, dict[str, Rounds]], imports: Rounds
-) -> str:
-    """Return everything as markdown."""
+AMONG = "JSON through stdlib records"
+"""Those who do what we do: libraries' lines reach them, and come out as JSON."""
+
+
+def _to_text(calls: dict[str, Rounds], name: str, scenario: str, key: str) -> float | None:
+    """Return the ratio to `BASELINE` that stands in the tables; None: it has none, or is wrong."""
+    rounds = calls.get(name, [])
+    found = ratios(rounds, calls.get(BASELINE, []), "scenarios", scenario, key)
+    return statistics.median(found) if found and not _is_wrong(rounds, scenario) else None
+
+
+def rivals(calls: dict[str, Rounds], scenario: str, key: str) -> list[tuple[float, str]]:
+    """Return the others `AMONG` us with their ratios to `BASELINE`, the cheapest first."""
+    names = [
+        name
+        for name, each in contenders().items()
+        if each.takes_records and each.line is not None and "logweft" not in each.packages.split()
+    ]
+    figures = ((_to_text(calls, name, scenario, key), name) for name in names)
+    return sorted((figure, name) for figure, name in figures if figure is not None)
+
+
+def cheaper(taken: Taken, key: str) -> str:
+    """Return where one of the `rivals` is cheaper than logweft: scenario, ratios, and who it is."""
+    calls, is_measured, found = taken.kinds.get("calls", {}), False, []
+    for scenario in SCENARIOS:
+        own, others = _to_text(calls, OURS, scenario, key), rivals(calls, scenario, key)
+        if own is None or not others:
+            continue
+        is_measured = True
+        least, name = others[0]
+        if least < own:
+            found.append(f"{scenario} {least:.2f} against {own:.2f} ({name})")
+    return ", ".join(found) or ("none" if is_measured else "-")
+
+
+def tables(options: argparse.Namespace, taken: Taken, beside: Sequence[Taken] = ()) -> str:
+    """Return everything as markdown; of the runs *beside* this one, what we are to reach."""
+    kinds, imports = taken.kinds, taken.imports
     calls = {name: kinds["calls"][name] for name in options.names}
     parts = [
-        machine(options) + ".",
+        machine(taken) + ".",
         "`call` is the time on the caller's thread, in bursts of 100 calls with a pause between; "
         "`total` is the CPU time of the whole process per record over 50,000 records, flush "
         f"included, both as ratios to `{BASELINE}`; in brackets the least and the most of the "
-        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses. Ratios are "
+        "rounds. `call, wall` is what a caller waits, `call, CPU` what its thread uses. Of threads "
+        "and tasks it is the median of five runs, and `call` the time until all of them are "
+        "through, over the number of calls. Ratios are "
         "of multiples of a loop of fixed work that runs before and behind, since a machine that "
         "others use too changes its speed by the second; µs are as the clock has them.",
     ]
@@ -374,16 +492,31 @@ def tables(
         ]
     if imports:
         parts += ["Imports:", imports_table(imports)]
-    if "logweft" in calls:
-        parts += ["What logweft is to reach:", own_goals(calls, kinds["full"])]
+    if OURS in calls:
+        runs = [taken, *beside]
+        parts += [
+            "".join(f"On {each.python}: {each.when}. " for each in beside)
+            + "What others attach costs the same beside us: with it `call` must be at most (0.85 + "
+            "what it adds) / (1 + what it adds), of what it adds to plain text in the same rounds. "
+            "What logweft is to reach:",
+            own_goals(runs),
+            f"Where another who writes {AMONG} is cheaper, the cheapest of them against logweft, "
+            f"as ratios to `{BASELINE}`:",
+            "\n".join(
+                f"- `{key}`, {each.python}: {cheaper(each, key)}"
+                for key in ("call", "total")
+                for each in runs
+            ),
+        ]
     return "\n\n".join(parts)
 
 
-def chart(options: argparse.Namespace, calls: dict[str, Rounds]) -> str:
+def chart(names: Sequence[str], taken: Taken) -> str:
     """Return an SVG of the headline's two ratios."""
+    calls = taken.kinds["calls"]
     path, base = ("scenarios", "headline"), calls[BASELINE]
     bars = []
-    for name in options.names:
+    for name in names:
         pair = [ratios(calls[name], base, *path, key) for key in ("call", "total")]
         if all(pair) and not trouble(calls[name]):
             bars.append((name, *(statistics.median(each) for each in pair)))
@@ -414,7 +547,7 @@ def chart(options: argparse.Namespace, calls: dict[str, Rounds]) -> str:
     lines.append(
         f'<line x1="{x}" y1="26" x2="{x}" y2="{height - 24}" stroke="#888" stroke-dasharray="3"/>'
     )
-    lines.append(f'<text x="{left}" y="{height - 6}" fill="#555">{machine(options)}</text></svg>')
+    lines.append(f'<text x="{left}" y="{height - 6}" fill="#555">{machine(taken)}</text></svg>')
     return "\n".join(lines) + "\n"
 
 
@@ -435,26 +568,40 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help=f"into {README.name} and {CHART.name}")
     parser.add_argument("--even-if-busy", action="store_true", help="with --write")
     parser.add_argument("--json", metavar="FILE", help="leave the raw reports there, too")
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        metavar="FILE",
+        type=Taken.read,
+        default=[],
+        help="what --json has left on other interpreters, to be a column each in the last table",
+    )
     parser.add_argument("--verbose", action="store_true", help="say what runs")
     options = parser.parse_args(arguments)
-    options.load = os.getloadavg()[0]
+    load = os.getloadavg()[0]
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.names = [name for name in everyone if name in {*options.only, BASELINE}]
     if options.write and (options.quick or options.scenario or options.only != everyone):
         parser.error("--write is for the whole run, without --quick, --only and --scenario")
-    if options.load > BUSY and not options.even_if_busy:
-        warning = f"load average is {options.load:.2f}: other processes make noise of the numbers"
+    if options.write and any(each.quick for each in options.beside):
+        parser.error("--write takes nothing --beside it that was measured with --quick")
+    if load > BUSY and not options.even_if_busy:
+        warning = f"load average is {load:.2f}: other processes make noise of the numbers"
         if options.write:
             parser.error(f"{warning}; wait, or say --even-if-busy")
         print(warning, file=sys.stderr)
     options.scenario = [name for name in SCENARIOS if name in (options.scenario or SCENARIOS)]
+    date = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"
     kinds, imports = measure(options)
+    taken = Taken(
+        platform.python_version(), date, options.rounds, load, kinds, imports, options.quick
+    )
     if options.json:
-        Path(options.json).write_text(json.dumps([kinds, imports]))
-    text = tables(options, kinds, imports)
+        Path(options.json).write_text(json.dumps(taken._asdict()))
+    text = tables(options, taken, options.beside)
     print(text)
     if options.write:
-        CHART.write_text(chart(options, kinds["calls"]))
+        CHART.write_text(chart(options.names, taken))
         image = f"![Cost of a log call](benchmarks/{CHART.name})"
         README.write_text(replaced(README.read_text(), "speed", f"{image}\n\n{text}"))
 

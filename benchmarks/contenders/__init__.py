@@ -39,7 +39,12 @@ class Target(NamedTuple):
 
 
 class Contender(NamedTuple):
-    """A way of logging. *line* None: it writes text; *dialect*: see `scenarios.Call.spelt`."""
+    """
+    A way of logging.
+
+    *line* None: it writes text; *dialect*: see `scenarios.Call.spelt`; *is_apart*: it is called as
+    the standard library is, and yet has loggers of its own.
+    """
 
     name: str
     packages: str
@@ -52,7 +57,13 @@ class Contender(NamedTuple):
     redacts: bool = False
     cuts: bool = False
     writes: bool = True
+    is_apart: bool = False
     note: str = ""
+
+    @property
+    def takes_records(self) -> bool:
+        """Return whether it writes records of the standard library's loggers, so of libraries."""
+        return self.dialect == "percent, extra" and not self.is_apart
 
     @property
     def lacks(self) -> str:
@@ -66,7 +77,7 @@ class Contender(NamedTuple):
             "redaction": not self.redacts,
             "levels": "disabled" in self.skips,
             "exceptions": "exception" in self.skips,
-            "records of libraries": self.dialect != "percent, extra",
+            "records of libraries": not self.takes_records,
         }
         words = [f"no {what}" for what, is_missing in missing.items() if is_missing]
         return "; ".join(filter(None, [", ".join(words), self.note]))

@@ -23,7 +23,7 @@ CONTENDERS = [
         _setup,
         line=None,
         skips=("threads",),
-        note="a logging of its own: libraries' lines do not reach it; hangs with 8 threads; "
-        "none for 3.13",
+        is_apart=True,
+        note="hangs with 8 threads; none for 3.13",
     )
 ]

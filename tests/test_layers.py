@@ -28,6 +28,7 @@ ONE = (
     "_logger",
     "_record",
     "_targets",
+    "_listener",
     "_queue",
     "_shortcut",
 )
@@ -51,7 +52,7 @@ TABLE: dict[str, Row] = {
     "_formatter": Row(
         (*ZERO, "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
     ),
-    "_options": Row((*ZERO, "_queue", "integrations")),
+    "_options": Row((*ZERO, "_listener", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "_awslambda": Row((*ZERO, "_install")),
     "__init__": Row(

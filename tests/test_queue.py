@@ -19,7 +19,7 @@ from blockbuster import BlockingError
 
 import logweft
 from children import STUCK, both_bufferings, child, messages, succeed
-from logweft._queue import POLICIES
+from logweft._listener import POLICIES
 from programs import parse
 
 # Order and completeness

@@ -41,8 +41,9 @@ sk-abc123 ghp_abc eyJhbGc MTIz.abc.def a@b.de Cookie Set-Cookie Authorization 2b
 <a.B_object_at_0x7f0123456789> open_sesame order for x1 x37 the port
 nightly-report orders-7d9f8b6c5d-x2x4z sk-proj-order-queue-names xoxb-ab-cd-ef
 gldt-order-queue-name-x reset-token my-secret-key a-4111-1111-1111-1111 /v1/x?page=2&sort=-created
-/x?token=abc /x?a=b&sig=c /x?key= /x?n=078-05-1120 ?token=a /reset/order-queue-names-a1 amqp://b-1.in:5672// redis://a.b:1/0
-a-b1-c2/ order-queue/a1?b=c eyjab-cd12-ef34-gh56 hooks.slack.com/services/abcdefgh""".split()
+/x?token=abc /x?a=b&sig=c /x?key= /x?n=078-05-1120 ?token=a /reset/order-queue-names-a1
+amqp://b-1.in:5672// redis://a.b:1/0 a-b1-c2/ order-queue/a1?b=c eyjab-cd12-ef34-gh56
+hooks.slack.com/services/abcdefgh""".split()
     ),
     "order_processing_queue",
     "db_password",

@@ -11,8 +11,9 @@ from ._context import Context, adopt, bind, carry, child_environment, current, i
 from ._filter import ContextFilter
 from ._formatter import JsonFormatter
 from ._install import Installation, flush, install, uninstall
+from ._listener import Stats
 from ._logger import FieldLogger, get_logger
-from ._queue import QueueHandler, Stats
+from ._queue import QueueHandler
 from ._redact import redact, register_secret
 from ._redaction_filter import RedactionFilter
 

@@ -16,8 +16,9 @@ from typing import IO, Any, NamedTuple
 from ._console import ConsoleFormatter
 from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
+from ._listener import CAPACITY, FLUSH_TIMEOUT_S, Listener, Stats
 from ._options import CAPTURES, Options, resolve
-from ._queue import CAPACITY, FLUSH_TIMEOUT_S, Listener, QueueHandler, Stats
+from ._queue import QueueHandler
 from ._record import findCaller, init_of, is_stdlib, make_record_of
 from ._redact import make_redactor, shown
 from ._shortcut import log_of

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ._context import Policy
-from ._queue import check_policy, check_timeout
+from ._listener import check_policy, check_timeout
 from ._redact import make_redactor, shown
 from ._trace import ORDER
 from .integrations import select

@@ -14,9 +14,9 @@ from ._context import current, with_span
 from ._queue import QueueHandler
 from ._record import HERE, SCALARS, add_extra, caller, is_stdlib
 
-# A record costs 1.2 µs of the 8 that a line of plain text takes (3.11), its way through the handlers
+# A record costs 1.2 µs of the 8 that a line of plain text takes (3.11), its way through handlers
 # another, and nobody else looks at it in most programs. Whoever may have a say in it (a filter, a
-# hook on a method, a Logger of another class) gets the ordinary way, and is asked for at each call:
+# hook on a method, a Logger of another class) gets the ordinary way, and is asked for each time:
 # 0.4 µs. A handler behind ours gets its record, which ours, having written its line already, does
 # not look at: 2 of 10 µs. A record factory is called from here: the ordinary way to it and back
 # takes 0.5 µs.

@@ -50,9 +50,25 @@ hooks.slack.com/services/abcdefgh""".split()
 ]
 
 
+PARTS = """order queue report paid v1 a1 x2x4z 7d9f8b6c5d e1 hooks services reset sk proj glpat npm
+1111 4111""".split()
+COMPOSED = (
+    *("{}-{}-{}-{}", "{}_{}-{}", "/{}/{}?{}=1&{}=a", "?{}={}", "/{}-{}/{}?a={}"),
+    *("amqp://{}.{}:5672", "http://{}.{}:80/{}"),
+)
+
+
+def composed(draw: random.Random) -> str:
+    """Return a name of several words, a path with a query, or an address with a port."""
+    parts = [draw.choice(NAMES if draw.random() < 0.2 else PARTS).lower() for _ in range(4)]
+    return draw.choice(COMPOSED).format(*parts)
+
+
 def word(draw: random.Random) -> str:
     """Return what a template or an argument may hold, at times with other digits."""
     found = draw.choice(NAMES if draw.random() < 0.4 else VALUES)
+    if draw.random() < 0.3:
+        found = composed(draw)
     if draw.random() < 0.2:
         found = re.sub("[0-9]", lambda _: draw.choice("0123456789"), found)
     return found
@@ -101,6 +117,23 @@ def test_a_message_without_a_look_holds_no_secret(seed: int) -> None:
             message = template % args
             assert redactor.text(message) == message, (template, args)
     assert quiet > 500
+
+
+@pytest.mark.parametrize(
+    ("template", "args"),
+    [
+        ('sms"%s[@verify', ("amqp://npm.order:10214",)),
+        ("[%s(webhook-url", ("redis://pt.pins:55872",)),
+        ("%r cardnumber[%s. sec", ("glpat-whsec-xoxb-npm", "verify-npm-glpat-order-services-x")),
+    ],
+)
+def test_two_harmless_texts_beside_each_other_are_looked_at(template: str, args: Any) -> None:
+    """What is a secret only by what stands around it, or beside it, gets its look."""
+    redactor = Redactor()
+    message = template % args
+    assert all(redactor.text(each) == each for each in args)
+    assert redactor.text(message) != message
+    assert not is_quiet(redactor, Slots(redactor), template, args)
 
 
 @pytest.mark.parametrize("seed", range(4, 6))

@@ -148,7 +148,7 @@ class Renderer:
         self.sites: dict[Any, Site] = {}
         self._keys: dict[str, str] = {}
         self._telling: dict[str, tuple[int, str]] = {}
-        self._names: dict[str, tuple[int, str]] = {}
+        self._names: dict[str, str] = {}  # of nested members; "": it says something
         self._literals: dict[str, str] = {}
         self._owner = object()
         ends = "".join(
@@ -463,55 +463,53 @@ class Renderer:
             return repr(value)
         if not depth:
             raise Declined
-        size, parts = 0, []
+        text = ""
         if cls is dict:
-            names, redactor = self._names, self._redactor
+            names, literals, redactor = self._names, self._literals, self._redactor
             if redactor is not None and redactor.is_spelt_out(value):
                 raise Declined
             for name, member in value.items():
-                verdict, fragment = names.get(name) or self._name(name)
-                if verdict == _PLAIN:
-                    part = fragment + self._json(member, depth - 1)
-                elif redactor is None or type(member) is not str:
-                    raise Declined
+                fragment = names.get(name)
+                if not fragment:
+                    text += self._inner(name, member, depth)
+                elif type(member) is str:  # here, as most are: a call takes as long again
+                    text += fragment + (literals.get(member) or self._literal(member))
                 else:
-                    told = redactor.field(name, member, (name,))
-                    if told is DROPPED:
-                        continue
-                    part = fragment + encode_basestring(told)
-                size += len(part)
-                if size > self._max_line:
+                    text += fragment + self._json(member, depth - 1)
+                if len(text) > self._max_line:
                     raise Declined
-                parts.append(part)
-            return f"{{{','.join(parts)}}}"
+            return f"{{{text[1:]}}}"
         if cls is list or cls is tuple:
             for member in value:
                 part = self._json(member, depth - 1)
                 # What may be an option's name, or the name of what stands beside it in a pair.
                 if part[:2] in ('"-', '["'):
                     raise Declined
-                size += len(part)
-                if size > self._max_line:
+                text += f",{part}"
+                if len(text) > self._max_line:
                     raise Declined
-                parts.append(part)
-            return f"[{','.join(parts)}]"
+            return f"[{text[1:]}]"
         raise Declined
 
-    def _name(self, name: Any) -> tuple[int, str]:
-        """Return what is to be done with a member of this name of a mapping, and its begin."""
-        if type(name) is not str or len(name) > 64 or not name.isprintable():
+    def _inner(self, name: Any, value: Any, depth: int) -> str:
+        """Return ``,"name": value`` of a mapping's member whose name says something, or is new."""
+        names, redactor = self._names, self._redactor  # as in `_literal`
+        fragment = f",{encode_basestring(name)}:" if type(name) is str else ""
+        if name not in names:
+            if not fragment or len(name) > 64 or not name.isprintable():
+                raise Declined
+            if self._clean(name) != name:
+                raise Declined
+            tells = redactor is not None and (redactor.kind(name) != NONE or name in SOURCES)
+            if len(names) >= _MAX_KEYS:
+                names.clear()
+            names[name] = "" if tells else fragment
+        if names[name]:
+            return fragment + self._json(value, depth - 1)
+        if redactor is None or type(value) is not str:
             raise Declined
-        names = self._names  # as in `_literal`
-        if self._clean(name) != name:
-            raise Declined
-        is_named = self._redactor is not None and (
-            self._redactor.kind(name) != NONE or name in SOURCES
-        )
-        known = _NAMED if is_named else _PLAIN, f"{encode_basestring(name)}:"
-        if len(names) >= _MAX_KEYS:
-            names.clear()
-        names[name] = known
-        return known
+        told = redactor.field(name, value, (name,))
+        return "" if told is DROPPED else fragment + encode_basestring(told)
 
     def _about(self, context: Context) -> tuple[str, Mapping[str, Any]]:
         """Return IDs and bound fields as they stand in the line, and the names of the latter."""

@@ -7,7 +7,7 @@ from itertools import chain, cycle, pairwise, zip_longest
 from typing import Any
 
 from ._redact import LAST_WORDS, NONE, SAME_DIGITS, Redactor
-from ._secrets import LONG, Pattern
+from ._secrets import LONG, Pattern, prefixed
 
 # To look at every message costs more than to render it. What a template says is the same in each
 # call, and most arguments are a number, a word, a path: once it is known that the template makes
@@ -61,7 +61,8 @@ _PLAUSIBLE = Pattern(
     rf"(?:\?{_PAIR}(?:&{_PAIR}){{0,9}})?",
     re.ASCII,
 )
-_KEYS = Pattern(r"[?&]([a-z_]+)=")
+_KEYS = Pattern(r"([A-Za-z0-9_.\-]+)(?:=|:\d)")
+_EDGES = Pattern(r"\b[A-Za-z]", re.ASCII)
 _LONG_WORD = Pattern(rf"[A-Za-z0-9_\-]{{{LONG}}}")
 
 # Words that say something of what comes behind them.
@@ -83,6 +84,7 @@ _PROBES = (
     "a1b2c3d4e5f6-g7h8i9j0k1l2",
     "/a1/b2?c=d3&e=f4",
     "amqp://a1.example:5672//",
+    "amqp://a1.example:5672",
 )
 
 _NUMBERS = ("7.25", "0.1234567890123456")
@@ -217,6 +219,8 @@ class Slots:
             ):
                 return False, True
             is_alike = _LONG_WORD.search(value) is None
+            if not is_alike and _begins_as_key(value):
+                return False, True
         if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
             if self._says(value.rpartition("/")[2]):
                 return False, True
@@ -230,6 +234,16 @@ class Slots:
             or name.lower() in LAST_WORDS
             or name[-3:].lower() in _SCHEMES
         )
+
+
+def _begins_as_key(value: str) -> bool:
+    """Say whether a word of *value* has the begin of a service's key: it makes others looked at."""
+    heads = prefixed()
+    return any(
+        value.startswith(prefix, at)
+        for at in (match.start() for match in _EDGES.finditer(value))
+        for prefix, _ in heads.get(value[at : at + 3], ())
+    )
 
 
 def _keep(known: dict[Any, bool], value: Any, verdict: bool) -> None:

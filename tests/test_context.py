@@ -7,6 +7,7 @@ import contextvars
 import copy
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections import ChainMap, UserDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.client import HTTPMessage
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 import contracts
 import logweft
 from contracts import MINTED, TRACE, TRACEPARENT, Lines
+from logweft._context import enter, with_span
 from programs import clean_environment, run, run_command
 
 lines = contracts.lines
@@ -161,6 +163,18 @@ def test_an_id_is_the_text_itself_whatever_its_class_says() -> None:
         assert context.correlation_id == "order-1"
 
 
+@pytest.mark.parametrize("is_trace", [True, False])
+def test_an_id_that_is_a_trace_id_is_the_traces(is_trace: bool) -> None:
+    """A plain ID of 32 hex digits is the trace ID too; any other has one beside."""
+    told = TRACE if is_trace else TRACE[:-1] + "x"
+    with logweft.adopt(told) as context:
+        assert context.correlation_id == told
+        assert (context.trace_id == told) is is_trace
+        assert context.shows_trace is not is_trace
+        assert MINTED.fullmatch(context.trace_id or "")
+        assert len(context.span_id or "") == 16
+
+
 def test_adopt_is_always_fresh() -> None:
     """Inside other work, adopt() has new IDs and none of its fields."""
     with logweft.adopt("order-1") as outer, logweft.bind(tenant="acme"):
@@ -213,6 +227,35 @@ def test_any_name_can_be_bound(name: str) -> None:
     """No name of a field clashes with a parameter."""
     with logweft.bind(**{name: 1}) as context:
         assert context.fields == {name: 1}
+
+
+def test_what_is_bound_is_the_calls_own() -> None:
+    """A dict that is bound by its names may change later, and bind() changes none that is there."""
+    fields = {"tenant": "acme"}
+    with logweft.bind(**fields) as outer:
+        fields["tenant"] = "changed"
+        with logweft.bind(tenant="inner", step=1) as inner:
+            assert inner.fields == {"tenant": "inner", "step": 1}
+        assert outer.fields == {"tenant": "acme"}
+
+
+def test_bind_keeps_all_that_is_known() -> None:
+    """Each ID, the flags, tracestate and baggage are after bind() what they were, each its own."""
+    known = {
+        "correlation_id": "order-1",
+        "trace_id": "a" * 32,
+        "span_id": "b" * 16,
+        "trace_flags": 3,
+        "tracestate": "v=1",
+        "baggage": "user=7",
+        "shows_trace": True,
+    }
+    with enter(logweft.Context(**known)), logweft.bind(a=1) as context:
+        assert {name: getattr(context, name) for name in known} == known
+        copied = pickle.loads(pickle.dumps(context))
+    assert {name: getattr(copied, name) for name in known} == known
+    assert dict(copied.fields) == dict(context.fields) == {"a": 1}
+    assert {*known, "fields"} == set(logweft.Context.VALUES)
 
 
 def test_leaving_twice_does_nothing() -> None:
@@ -811,6 +854,22 @@ def test_the_active_span_of_opentelemetry_wins(order: str) -> None:
     assert (both["correlation_id"], both["trace_id"]) == ("order-1", span["trace_id"])
     assert told["after"]["correlation_id"] == "order-2"
     assert told["after"]["trace_id"] != span["trace_id"]
+
+
+def test_a_span_leaves_what_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a span the IDs are the span's; tracestate, baggage and fields are the work's still."""
+    about = SimpleNamespace(is_valid=True, trace_id=7, span_id=8, trace_flags=1)
+    span = SimpleNamespace(get_span_context=lambda: about)
+    api = SimpleNamespace(get_current_span=lambda: span)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", api)
+    incoming = {"traceparent": TRACEPARENT, "tracestate": "v=1", "baggage": "user=7"}
+    with logweft.adopt(incoming), logweft.bind(a=1) as work:
+        context = with_span(work)
+
+    assert (context.correlation_id, context.fields) == (TRACE, {"a": 1})
+    assert (context.tracestate, context.baggage) == ("v=1", "user=7")
+    assert (context.trace_id, context.span_id) == (f"{7:032x}", f"{8:016x}")
+    assert (context.trace_flags, context.shows_trace) == (1, True)
 
 
 def test_each_span_has_its_own_lines() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import logweft
+from logweft import _redact
 from logweft._context import NOTHING
 from logweft._filter import CONTEXT
 from logweft._record import init_of
@@ -206,6 +208,95 @@ def test_a_secret_registered_later_leaves_no_line() -> None:
         logweft.register_secret("registered-later-1")
         for record in 2 * records:  # the second time in the quick way again
             assert "registered-later-1" not in formatter.format(record)
+
+
+UNIQUE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    "correlation_id",
+    [
+        UNIQUE,
+        UNIQUE.upper(),
+        UNIQUE[:-1],
+        "4111111111111111" * 2,
+        "4111111111111111",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "41111111-1111-1111-1111-411111111111",
+        "ghp_" + "a1B2" * 9,
+        "AKIAIOSFODNN7EXAMPLE",
+        "password:hunter2",
+    ],
+)
+@pytest.mark.parametrize(
+    "redact", [True, False, {"patterns": {"hex": "[0-9a-f]{8}"}}, {"environment": ["HIDDEN"]}]
+)
+def test_an_id_is_told_the_plain_way(
+    correlation_id: str, redact: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever an ID looks like, the quick line tells or withholds it as the plain one does."""
+    monkeypatch.setattr(_redact, "registered", ())
+    monkeypatch.setenv("HIDDEN", UNIQUE[:12])
+    quick = logweft.JsonFormatter(redact=redact)
+    plain = logweft.JsonFormatter(redact=redact)
+    plain.renderer = None
+    assert quick.renderer is not None
+    with logweft.adopt(correlation_id) as context:
+        for step in range(3):  # the last time from what is kept
+            logweft.bind(step=step // 2)
+            record = record_of("paid", (), {})
+            vars(record)[CONTEXT] = logweft.current()
+            assert quick.renderer.line(record, logweft.current()) == plain.format(record)
+    assert context.correlation_id == correlation_id
+
+
+@pytest.mark.parametrize("make", [lambda: None, lambda: str(uuid.uuid4())])
+def test_ids_put_out_nothing_that_is_kept(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After thousands of units of work with an ID each, what comes again is known still."""
+    monkeypatch.setattr(_redact, "registered", ())
+    formatter = logweft.JsonFormatter()
+    assert formatter.renderer is not None
+    for _ in range(3_000):
+        with logweft.adopt(make()), logweft.bind(tenant="acme") as context:
+            assert formatter.renderer.line(record_of("paid", (), {}), context) is not None
+    assert set(formatter.renderer._literals) == {"acme"}
+
+
+def test_a_context_is_rendered_once() -> None:
+    """What a line says of a Context is kept with it, for the lines that follow."""
+    formatter = logweft.JsonFormatter()
+    assert formatter.renderer is not None
+    with logweft.adopt("order-1"), logweft.bind(tenant="acme", step=7) as context:
+        lines, kept = [], [context.rendered]
+        for _ in range(2):
+            lines.append(formatter.renderer.line(record_of("paid", (), {}), context))
+            kept.append(context.rendered)
+    assert kept[0] is not kept[1] is kept[2]
+    assert kept[1][1] in str(lines[0])
+    assert "acme" in kept[1][1]
+
+
+def test_a_secret_registered_while_a_context_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of a Context before another thread made it a secret is not kept."""
+    monkeypatch.setattr(_redact, "registered", ())
+    formatter = logweft.JsonFormatter()
+    renderer = formatter.renderer
+    assert renderer is not None
+    clean = renderer._clean
+
+    def meanwhile(text: str) -> str:
+        if text == "the next one" and not _redact.registered:
+            logweft.register_secret("registered-later-2")
+            renderer._forget()  # as the other thread's next line does
+        return clean(text)
+
+    renderer._clean = meanwhile
+    with logweft.bind(first="registered-later-2", second="the next one") as context:
+        record = record_of("paid", (), {})
+        vars(record)[CONTEXT] = context
+        lines = [formatter.format(record) for _ in range(2)]
+    assert "the next one" in lines[1]
+    assert "registered-later-2" not in lines[1]
 
 
 @pytest.mark.parametrize("options", [{"rename_fields": {"level": "severity"}}, {"datefmt": "%Y"}])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import email.message
 import json
 import re
+import sys
+import threading
 import wsgiref.headers
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -29,6 +31,7 @@ from logweft._trace import (
     write_baggage,
     write_traceparent,
 )
+from programs import run
 
 DATA = Path(__file__).parent / "data"
 W3C = json.loads((DATA / "w3c-trace-context.json").read_text())["cases"]
@@ -406,12 +409,123 @@ def test_mint(monkeypatch):
     ]
     assert len(set(minted)) == len(minted)
     one = b"\1"
-    given = [one * 16 + bytes(8), bytes(16) + one * 8, bytes(15) + one * 9, bytes(8), one * 8]
+    given = [one * 16 + bytes(8), bytes(16) + one * 8, bytes(15) + one * 9]
     sizes = []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")  # one at a time
+    monkeypatch.setattr(_trace, "_minted", [])
     monkeypatch.setattr(_trace.os, "urandom", lambda size: sizes.append(size) or given.pop(0))
     assert mint_ids() == ("0" * 30 + "01", "01" * 8)
-    assert mint_span_id() == "01" * 8
-    assert sizes == [24, 24, 24, 8, 8]
+    assert sizes == [24, 24, 24]
+
+
+def test_ids_are_minted_many_at_once(monkeypatch):
+    """The system is asked for random bytes once for dozens of IDs."""
+    sizes = []
+    urandom = _trace.os.urandom
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    monkeypatch.setattr(_trace.os, "urandom", lambda size: sizes.append(size) or urandom(size))
+    assert len({each for _ in range(500) for each in mint_ids()}) == 1000
+    assert 1 <= len(sizes) <= 10
+
+
+def test_no_id_is_minted_ahead_where_processes_begin_as_copies(monkeypatch):
+    """In AWS Lambda, whose SnapStart copies a process that runs, the copies hold no ID to come."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    monkeypatch.setattr(_trace, "_minted", [])
+    mint_ids()
+    mint_span_id()
+    assert _trace._minted == []
+
+
+MINT_IN_FORKS = """
+import os
+from logweft._trace import mint_ids
+
+def mint():
+    os.write(1, "".join(f"{' '.join(mint_ids())} " for _ in range(70)).encode())
+
+def children():
+    while True:
+        try:
+            assert os.wait()[1] == 0
+        except ChildProcessError:
+            return
+
+mint_ids()
+"""
+
+
+@pytest.mark.parametrize(
+    "fork",
+    [
+        "os.fork(); os.fork()",
+        # While it mints, as a signal handler may.
+        """
+urandom = os.urandom
+def forking(size):
+    os.urandom = urandom
+    drawn = urandom(size)
+    os.fork()
+    return drawn
+os.urandom = forking
+[mint_ids() for _ in range(70)]
+os.fork()
+""",
+    ],
+    ids=["between", "within"],
+)
+def test_a_forked_child_mints_ids_of_its_own(fork):
+    """No ID minted ahead is used by a parent and by its child, or by two children."""
+    done = run(f"{MINT_IN_FORKS}\n{fork}\nmint()\nchildren()\n")
+
+    assert (done.code, done.err) == (0, "")
+    minted = done.out.split()
+    assert len(minted) == len(set(minted)) == 4 * 70 * 2
+
+
+def test_ids_owe_nothing_to_the_seed():
+    """A program that seeds `random` has other IDs in each run."""
+    program = (
+        "import random; random.seed(7); from logweft._trace import mint_ids; print(mint_ids())"
+    )
+    outs = {run(program, env={"PYTHONHASHSEED": "0"}).out for _ in range(2)}
+    assert len(outs) == 2
+
+
+def test_threads_mint_different_ids():
+    """However threads take turns, no two get one ID."""
+    minted = []
+
+    def mint():
+        minted.extend([mint_ids()[0] for _ in range(2000)])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=mint) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(minted) == len(set(minted)) == 8000
+
+
+def test_nothing_is_minted_by_an_import():
+    """`import logweft` draws no random bytes for IDs and hooks no fork of its own accord."""
+    done = run(
+        """
+        import os
+        hooks = []
+        os.register_at_fork = lambda **each: hooks.append(each["after_in_child"].__module__)
+        import logweft
+        print(logweft._trace._minted, "logweft._trace" in hooks)
+        with logweft.adopt():
+            print("logweft._trace" in hooks)
+        """
+    )
+    assert (done.out.split(), done.err) == (["[]", "False", "True"], "")
 
 
 def state(*values):

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -39,6 +40,16 @@ _MAX_PAIRS = 10_000
 
 _MAX_VALUES = 128
 """Values taken of one name: each of 64 members of baggage may come in a header of its own."""
+
+_BATCH = 64
+"""IDs minted at once."""
+
+_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+"""
+Where it is set, many processes may begin as copies of one: no ID is minted ahead.
+
+Source: AWS Lambda Developer Guide, "Handling uniqueness with Lambda SnapStart".
+"""
 
 # fullmatch throughout: ``$`` accepts a line end behind the value.
 _T = r"(?!0{32})[0-9a-f]{32}"
@@ -95,7 +106,7 @@ def is_id(value: object) -> bool:
     Raises:
         Nothing.
     """
-    return _fits(_ID, value, 128)
+    return _fits(_ID, value)
 
 
 def is_trace_id(value: object) -> bool:
@@ -107,32 +118,31 @@ def is_trace_id(value: object) -> bool:
 
     Source: W3C Trace Context level 2, section 3.2.2.3.
     """
-    return _fits(_TRACE_ID, value, 32)
+    return _fits(_TRACE_ID, value)
 
 
-def _fits(pattern: re.Pattern[str], value: Any, size: int) -> bool:
-    # type(), since an object can claim any __class__; str's length, not the subclass's.
-    return (
-        issubclass(type(value), str)
-        and str.__len__(value) <= size
-        and pattern.fullmatch(value) is not None
-    )
+def _fits(pattern: re.Pattern[str], value: Any) -> bool:
+    # type(), since an object can claim any __class__. What is too long costs the pattern no time.
+    return issubclass(type(value), str) and pattern.fullmatch(value) is not None
 
 
 def mint_ids() -> tuple[str, str]:
     """
     Return a new trace ID and span ID: 32 and 16 lower-case hex digits, not all zero.
 
-    The flags of such a trace have `RANDOM` set.
+    The flags of such a trace have `RANDOM` set. Thread-safe; no ID comes twice, in a child of a
+    fork neither.
 
     Raises:
         Nothing.
 
     Source: W3C Trace Context level 2, section 3.2.2.3: 16 random bytes can be a trace-id.
     """
-    digits = os.urandom(24).hex()  # once, since it is a system call
-    trace_id, span_id = digits[:32], digits[32:]
-    return (trace_id, span_id) if trace_id.strip("0") and span_id.strip("0") else mint_ids()
+    while True:
+        try:
+            return _minted.pop()
+        except IndexError:
+            _mint()
 
 
 def mint_span_id() -> str:
@@ -144,8 +154,31 @@ def mint_span_id() -> str:
 
     Source: W3C Trace Context level 2, section 3.2.2.4.
     """
-    digits = os.urandom(8).hex()
-    return digits if digits.strip("0") else mint_span_id()
+    return mint_ids()[1]
+
+
+# IDs that nobody has yet. A system call for each takes 0.4 µs more, and gives up the GIL (3.11).
+_minted: list[tuple[str, str]] = []
+
+
+def _mint() -> None:
+    """Mint some more IDs."""
+    minted = _minted  # this process's, whoever forks meanwhile: a signal handler may
+    _hook_fork()
+    digits = os.urandom(24 * (1 if _LAMBDA in os.environ else _BATCH)).hex()
+    ids = [(digits[at : at + 32], digits[at + 32 : at + 48]) for at in range(0, len(digits), 48)]
+    minted.extend([each for each in ids if each[0].strip("0") and each[1].strip("0")])
+
+
+@cache
+def _hook_fork() -> None:
+    """Have a forked child mint its own; once, and not on import."""
+    os.register_at_fork(after_in_child=_forget_minted)
+
+
+def _forget_minted() -> None:
+    global _minted
+    _minted = []
 
 
 def write_traceparent(trace_id: str, span_id: str, flags: int) -> str:
@@ -162,7 +195,7 @@ def write_traceparent(trace_id: str, span_id: str, flags: int) -> str:
 
     Source: W3C Trace Context level 2, section 3.2.2.
     """
-    if not (is_trace_id(trace_id) and _fits(_SPAN_ID, span_id, 16)):
+    if not (is_trace_id(trace_id) and _fits(_SPAN_ID, span_id)):
         return ""
     bits = int.__and__(flags, SAMPLED | RANDOM) if issubclass(type(flags), int) else 0
     # join reads the text itself, whatever a subclass of str says of its value.

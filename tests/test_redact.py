@@ -689,6 +689,21 @@ def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     assert told.count("[redacted]") == 1_000
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order_id=17 ",
+        "report: 17 is late, ",
+        "<td>x7</td>",
+        "run --verbose x7 ",
+        '{"id": 1, "tags": ["a", "b"]}, ',
+    ],
+)
+def test_a_text_of_thousands_of_innocent_names_stays(text: str) -> None:
+    """Only the names of secrets count towards the 3,000 behind which the rest goes as one."""
+    assert logweft.redact(text * 4_000) == text * 4_000
+
+
 def test_what_stands_behind_a_number_is_looked_at_without_it() -> None:
     """With the card gone, what was part of a word is a secret's name."""
     told = "[redacted]password%3D[redacted]"

@@ -660,10 +660,13 @@ class Redactor:
             match = None if name is None else pattern.match(text, begin + name.start())
             if match is None:
                 continue
+            kind = self._kind_there(match["name"], text, match.start("name"))
+            if kind in (NONE, LOCATOR):  # the rules for addresses come before this
+                continue
             names += 1
             if names > _MAX_NAMES:
                 return "".join(parts) + text[done : match.end()] + self.withhold("name", text)
-            span = self._secret_span(match, text, is_source)
+            span = self._secret_span(match, kind, text, is_source)
             if span is not None:
                 start, end = span
                 parts += text[done:start], self.withhold("name", text[start:end])
@@ -673,11 +676,15 @@ class Redactor:
     def _values(self, pattern: Pattern, text: str, is_source: bool) -> str:
         """Withhold the values behind each match of *pattern* that names a secret."""
         parts: list[str] = []
-        done = 0
-        for names, match in enumerate(pattern.finditer(text)):
-            if names >= _MAX_NAMES:
+        done = names = 0
+        for match in pattern.finditer(text):
+            kind = self._kind_there(match["name"], text, match.start("name"))
+            if kind in (NONE, LOCATOR) or match.start() < done:
+                continue
+            names += 1
+            if names > _MAX_NAMES:
                 return "".join(parts) + text[done : match.end()] + self.withhold("name", text)
-            span = self._secret_span(match, text, is_source) if match.start() >= done else None
+            span = self._secret_span(match, kind, text, is_source)
             if span is not None:
                 start, end = span
                 parts += text[done:start], self.withhold("name", text[start:end])
@@ -685,12 +692,9 @@ class Redactor:
         return "".join(parts) + text[done:] if parts else text
 
     def _secret_span(
-        self, match: re.Match[str], text: str, is_source: bool
+        self, match: re.Match[str], kind: int, text: str, is_source: bool
     ) -> tuple[int, int] | None:
         """Return where the secret behind *match* begins and ends; None: there is none."""
-        kind = self._kind_there(match["name"], text, match.start("name"))
-        if kind in (NONE, LOCATOR):  # the rules for addresses come before this
-            return None
         span = self._span(match, text)
         if span is None or (is_source and not _is_literal(text, span[0], span[1])):
             return None

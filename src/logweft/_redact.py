@@ -64,8 +64,10 @@ SAME_DIGITS = bytes(ord("0") if 48 <= code <= 57 else code for code in range(256
 _WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LONG_WORDS = Pattern(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
 
-# What may stand between a name and its ``=`` or ``:``.
-_BETWEEN = " \t\n\"'\\]:=0123456789_"
+# What may stand between a name's last letter and its ``=`` or ``:``, and how far before that the
+# name may begin.
+_BETWEEN = "\"'\\]:=0123456789_.-" + "".join(filter(str.isspace, map(chr, range(0x3001))))
+_REACH = 160
 _LAST_NAME = Pattern(r"[A-Za-z0-9_.\-]+\Z")
 _PAIR = Pattern(r"[(\[]b?\\{0,8}[\"'][^\"']{1,128}[\"'],")
 
@@ -652,7 +654,7 @@ class Redactor:
         done = names = 0
         for found in separators:
             at = found.start()
-            begin = at - 64 if at - 64 > done else done
+            begin = at - _REACH if at - _REACH > done else done
             head = text[begin:at].rstrip(_BETWEEN)
             if at < done or head[-3:].lower() not in self.endings:
                 continue

@@ -688,6 +688,7 @@ def test_a_password_of_letters_alone_is_no_prose(text: str, expected: str) -> No
         "password\xa0: hunter2",
         "password\u2003=\u2003hunter2",
         "password-=hunter2",
+        f"user=ada\\n{'a' * 119}_password=hunter2",
         "pin.: hunter2",
     ],
 )

@@ -677,6 +677,27 @@ def test_a_password_of_letters_alone_is_no_prose(text: str, expected: str) -> No
     assert Redactor().text(text) == expected
 
 
+@pytest.mark.parametrize("around", ["", "at ('10.0.0.1', 5432) ", "lorem ipsum dolor " * 20])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'shop.payments.' * 6}password=hunter2",
+        f"{'SHOP_PAYMENTS_' * 8}PASSWORD: hunter2",
+        f"token_{'12' * 40}=hunter2",
+        "password\r=hunter2",
+        "password\xa0: hunter2",
+        "password\u2003=\u2003hunter2",
+        "password-=hunter2",
+        f"user=ada\\n{'a' * 119}_password=hunter2",
+        "pin.: hunter2",
+    ],
+)
+def test_a_name_is_one_whatever_else_there_is(text: str, around: str) -> None:
+    """A name may be long, and any space may follow it, in each text, with a pair in it or not."""
+    told = logweft.redact(f"{around}{text}")
+    assert told == f"{around}{text.replace('hunter2', '[redacted]')}"
+
+
 @pytest.mark.parametrize("text", ["password=hunter2 ", "Cookie: a=hunter2 ", "('pin', 'hunter2') "])
 def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     """From 3,000 secrets on the rest goes as one; with fewer each is withheld alone."""
@@ -687,6 +708,21 @@ def test_a_text_of_thousands_of_secrets_ends_with_the_marker(text: str) -> None:
     told = logweft.redact(f"{text * 1_000}the end")
     assert told.endswith("the end")
     assert told.count("[redacted]") == 1_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order_id=17 ",
+        "report: 17 is late, ",
+        "<td>x7</td>",
+        "run --verbose x7 ",
+        '{"id": 1, "tags": ["a", "b"]}, ',
+    ],
+)
+def test_a_text_of_thousands_of_innocent_names_stays(text: str) -> None:
+    """Only the names of secrets count towards the 3,000 behind which the rest goes as one."""
+    assert logweft.redact(text * 4_000) == text * 4_000
 
 
 def test_what_stands_behind_a_number_is_looked_at_without_it() -> None:

@@ -137,7 +137,7 @@ class Rule:
 
     Args:
         name: what options and reports call it.
-        needs: literals in lower case; a text without any of them is not looked at.
+        needs: literals, as the table says; a text without any of them is not looked at.
         source: the regular expression; its group ``secret`` is withheld, or all of it where it has
             none. Compiled when it is first needed.
         is_right: the checksum or the like, asked with the match; None: the form is enough.
@@ -292,12 +292,13 @@ WORDS: dict[int, tuple[Rule, ...]] = {
     ),
 }
 
-# Those that have punctuation of `_redact`'s, by the one that must be there.
+# Those that have punctuation of `_redact`'s, by the one that must be there. What a rule needs is
+# what is left of that in a long text without its letters, each digit as "0".
 MARKS: dict[str, tuple[Rule, ...]] = {
     "-----BEGIN": (
         Rule(
             "private_key",
-            "-----begin",
+            "-----",
             r"(?s:-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
             r"(?P<secret>(?:(?!-----).){1,16384})(?:-----END [A-Z0-9 ]{0,32}-----)?)",
         ),
@@ -337,11 +338,13 @@ MARKS: dict[str, tuple[Rule, ...]] = {
             _is_address,
         ),
     ),
-    ":AA": (Rule("telegram", ":aa", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),),
+    ":AA": (
+        Rule("telegram", "00000000:", r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_\-]{32,34}(?![A-Za-z0-9_\-])"),
+    ),
     "Q~": (
         Rule(
             "azure",
-            "q~",
+            "0~",
             _EDGE + r"[A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~.\-])",
         ),
     ),

@@ -15,7 +15,10 @@ import logweft
 PACKAGE = Path(logweft.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-ZERO = ("_context", "_trace", "_plain", "_secrets", "_redact", "_slots", "_schemas")
+ZERO = (
+    *("_context", "_trace", "_plain", "_pattern", "_secrets", "_redact", "_slots"),
+    "_schemas",
+)
 """Layer 0: pure, or the Context alone."""
 
 ONE = (

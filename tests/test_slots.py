@@ -124,6 +124,8 @@ def test_a_message_without_a_look_holds_no_secret(seed: int) -> None:
     [
         ('sms"%s[@verify', ("amqp://npm.order:10214",)),
         ("[%s(webhook-url", ("redis://pt.pins:55872",)),
+        ("%s/a1/%s", ("http://e1.paid:80/reset", "0123-order-queue-names-v1")),
+        ("%s = %s", ("order-secret-8839", "xai-open")),
         ("%r cardnumber[%s. sec", ("glpat-whsec-xoxb-npm", "verify-npm-glpat-order-services-x")),
     ],
 )

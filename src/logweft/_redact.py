@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import _secrets
+from ._pattern import Pattern
 from ._plain import put, type_name
-from ._secrets import Pattern, Rule
+from ._secrets import Rule
 
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""

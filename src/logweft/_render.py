@@ -14,9 +14,9 @@ from typing import Any, cast
 from . import _redact
 from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
+from ._pattern import Pattern
 from ._plain import MAX_ITEMS, Walk, exception_fields
 from ._redact import DROPPED, NONE, SOURCES, Redactor
-from ._secrets import Pattern
 from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain
-from typing import Any
 
 # A name is secret by its last words: `db_password`, `X-Api-Key`, `clientSecret`. So `max_tokens`,
 # `password_reset_sent_at`, `secretary` and `token_type` are not.
@@ -100,35 +99,6 @@ MASKED = r"""[*•]{1,64}|[xX]{3,64}|[.#\-_]{1,64}|[*x.•X#\-_]{4,64}
     |%\([^()]{1,64}\)[a-z]|%[-0-9.]{0,8}[a-z%]|\?|:[a-z_][a-z0-9_]{0,64}|\$\d{1,3}|@[a-z_]{1,64}
     """
 """What stands where a secret might, and is none; to be compiled with re.VERBOSE."""
-
-
-class Pattern:
-    """
-    A regular expression that is compiled when it is first used.
-
-    All at once at the import would be the dearest part of a start-up: 20 ms of 50.
-    """
-
-    compiled: re.Pattern[str]
-    search: Callable[..., re.Match[str] | None]
-    match: Callable[..., re.Match[str] | None]
-    fullmatch: Callable[..., re.Match[str] | None]
-    finditer: Callable[..., Iterator[re.Match[str]]]
-    findall: Callable[..., list[Any]]
-    split: Callable[..., list[str]]
-    sub: Callable[..., str]
-
-    def __init__(self, source: str, flags: int = 0) -> None:
-        self._source, self._flags = source, flags
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        compiled = re.compile(self._source, self._flags)
-        vars(self)["compiled"] = compiled
-        for each in ("search", "match", "fullmatch", "finditer", "findall", "split", "sub"):
-            vars(self)[each] = getattr(compiled, each)
-        return getattr(self, name)
 
 
 class Rule:

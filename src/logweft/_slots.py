@@ -6,8 +6,9 @@ import re
 from itertools import chain, cycle, pairwise, zip_longest
 from typing import Any
 
+from ._pattern import Pattern
 from ._redact import LAST_WORDS, NONE, SAME_DIGITS, Redactor
-from ._secrets import LONG, Pattern, prefixed
+from ._secrets import LONG, prefixed
 
 # To look at every message costs more than to render it. What a template says is the same in each
 # call, and most arguments are a number, a word, a path: once it is known that the template makes
@@ -31,6 +32,9 @@ _UNIT = Pattern(r"(?:s|ms|kB|KB|MB|GB|x)(?![\w\-@$%~])")
 # Groups of digits, as in a card's number, of which a slot may be one.
 _GROUP = r"(?:\0|[0-9A-Z]*\d[0-9A-Z]*)"
 _GROUPS = Pattern(rf"{_GROUP}(?:[ \-]{_GROUP}){{2,}}")
+
+# Between two slots that are one path, of which each may be harmless: ".../reset" and a token.
+_JOINT = Pattern(r"(?:/[\w.\-/]*)?", re.ASCII)
 
 # "%s key: ...", where the value may be the rest of a secret's name.
 _LAST = "|".join(sorted(LAST_WORDS))
@@ -132,7 +136,7 @@ class Slots:
         pieces.append(template[end:])
         if (
             not kinds
-            or "" in pieces[1:-1]
+            or any(_JOINT.fullmatch(each) is not None for each in pieces[1:-1])
             or any(each.search(_SLOT.join(pieces)) is not None for each in (_GROUPS, _QUALIFIED))
         ):
             return ()
@@ -221,7 +225,7 @@ class Slots:
             is_alike = _LONG_WORD.search(value) is None
             if not is_alike and _begins_as_key(value):
                 return False, True
-        if f" {value}".rstrip("0123456789_")[-3:].lower() in self._endings:
+        if f" {value}".rstrip("0123456789_.-")[-3:].lower() in self._endings:
             if self._says(value.rpartition("/")[2]):
                 return False, True
             is_alike = False

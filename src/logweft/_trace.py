@@ -10,6 +10,8 @@ from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ._pattern import Pattern
+
 ORDER = (
     "x-correlation-id",
     "traceparent",
@@ -54,16 +56,16 @@ Source: AWS Lambda Developer Guide, "Handling uniqueness with Lambda SnapStart".
 # fullmatch throughout: ``$`` accepts a line end behind the value.
 _T = r"(?!0{32})[0-9a-f]{32}"
 _S = r"(?!0{16})[0-9a-f]{16}"
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,127}", re.ASCII)
-_TRACE_ID = re.compile(_T, re.ASCII)
-_SPAN_ID = re.compile(_S, re.ASCII)
-_TRACEPARENT = re.compile(rf"(?!ff)([0-9a-f]{{2}})-({_T})-({_S})-([0-9a-f]{{2}})", re.ASCII)
-_STATE = re.compile(r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]", re.ASCII)
-_B3 = re.compile(rf"({_T}|{_S})-({_S})(?:-([01d])(?:-[0-9a-f]{{16}})?)?", re.ASCII)
-_CLOUD = re.compile(rf"({_T})(?:/([0-9]{{1,20}}))?(?:;o=([0-9]{{1,3}}))?", re.ASCII)
-_AMZN_ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})", re.ASCII)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_OCTETS = re.compile(r"[!#-+\--:<-\[\]-~]*", re.ASCII)
+_ID = Pattern(r"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,127}", re.ASCII)
+_TRACE_ID = Pattern(_T, re.ASCII)
+_SPAN_ID = Pattern(_S, re.ASCII)
+_TRACEPARENT = Pattern(rf"(?!ff)([0-9a-f]{{2}})-({_T})-({_S})-([0-9a-f]{{2}})", re.ASCII)
+_STATE = Pattern(r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]", re.ASCII)
+_B3 = Pattern(rf"({_T}|{_S})-({_S})(?:-([01d])(?:-[0-9a-f]{{16}})?)?", re.ASCII)
+_CLOUD = Pattern(rf"({_T})(?:/([0-9]{{1,20}}))?(?:;o=([0-9]{{1,3}}))?", re.ASCII)
+_AMZN_ROOT = Pattern(r"1-([0-9a-f]{8})-([0-9a-f]{24})", re.ASCII)
+_TOKEN = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_OCTETS = Pattern(r"[!#-+\--:<-\[\]-~]*", re.ASCII)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _OWS = " \t"
@@ -121,7 +123,7 @@ def is_trace_id(value: object) -> bool:
     return _fits(_TRACE_ID, value)
 
 
-def _fits(pattern: re.Pattern[str], value: Any) -> bool:
+def _fits(pattern: Pattern, value: Any) -> bool:
     # type(), since an object can claim any __class__. What is too long costs the pattern no time.
     return issubclass(type(value), str) and pattern.fullmatch(value) is not None
 

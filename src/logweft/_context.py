@@ -467,10 +467,11 @@ def with_span(context: Context) -> Context:
     if api is None:
         return context
     try:
-        span = api.get_current_span().get_span_context()
+        active = api.get_current_span()
         known, result = context.spanned
-        if span is known and result is not None:
+        if active is known and result is not None:
             return result
+        span = active.get_span_context()
         if not span.is_valid:
             return context
         trace_id = f"{span.trace_id:032x}"
@@ -485,7 +486,7 @@ def with_span(context: Context) -> Context:
             shows_trace=True,
         )
         # A line's worth of time; the lines of one span are many.
-        object.__setattr__(context, "spanned", (span, result))
+        object.__setattr__(context, "spanned", (active, result))
         return result
     except Exception:  # noqa: BLE001 - another package's object, half imported or of another version
         return context

@@ -31,9 +31,10 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         make_record: our own ``Logger.makeRecord``; if another is there, somebody makes records.
     """
     Logger, RootLogger, Record = logging.Logger, logging.RootLogger, logging.LogRecord
-    find_caller, call_handlers = Logger.findCaller, Logger.callHandlers
+    find_caller = Logger.findCaller
     # Where another library has a hook on one of these, records are made for it.
-    handle = Logger.handle if is_stdlib(Logger.handle) and is_stdlib(call_handlers) else None
+    handle = Logger.handle if is_stdlib(Logger.handle) else None
+    call_handlers = Logger.callHandlers if is_stdlib(Logger.callHandlers) else None
 
     def _log(
         self: logging.Logger,
@@ -55,18 +56,14 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         ):
             record: Any = None
             behind: Sequence[logging.Handler] | None = None
+            is_free = False  # nobody is asked before the handlers are
             try:
                 factory = logging.getLogRecordFactory()
                 frame = caller(sys._getframe(), stacklevel)
                 if factory is not Record:
                     record = _record(factory, self.name, level, msg, args, extra, frame)
-                if (
-                    Logger.handle is handle
-                    and Logger.callHandlers is call_handlers
-                    and type(msg) is str
-                    and not self.filters
-                    and not self.disabled
-                ):
+                is_free = Logger.handle is handle and not self.filters and not self.disabled
+                if is_free and Logger.callHandlers is call_handlers and type(msg) is str:
                     record, behind = _write(self, level, msg, args, extra, frame, record)
                 if record is None and behind is None:
                     record = _record(factory, self.name, level, msg, args, extra, frame)
@@ -78,7 +75,10 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
                         handler.handle(record)
                 return
             if record is not None:
-                self.handle(record)
+                if is_free and not _IS_GUARDED:
+                    self.callHandlers(record)  # which is all that handle() would do: 0.2 µs
+                else:
+                    self.handle(record)
                 return
         log(self, level, msg, args, exc_info, extra, stack_info, stacklevel)
 

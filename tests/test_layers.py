@@ -16,7 +16,17 @@ PACKAGE = Path(logweft.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ZERO = (
-    *("_context", "_trace", "_plain", "_pattern", "_secrets", "_redact", "_slots"),
+    *(
+        "_context",
+        "_trace",
+        "_plain",
+        "_pattern",
+        "_secrets",
+        "_names",
+        "_spans",
+        "_redact",
+        "_slots",
+    ),
     "_schemas",
 )
 """Layer 0: pure, or the Context alone."""

@@ -11,9 +11,35 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import _secrets
+from ._names import (
+    BETWEEN,
+    BETWEEN_ANY,
+    LOCATOR,
+    MAX_NAME,
+    NONE,
+    OPAQUE,
+    PLURAL,
+    SECRET,
+    WEAK,
+    Names,
+    words_of,
+)
 from ._pattern import Pattern
 from ._plain import put, type_name
 from ._secrets import Rule
+from ._spans import (
+    ASSIGNMENT,
+    ELEMENT,
+    FLAG,
+    NUMBER,
+    PROSE,
+    SCHEME,
+    SCHEME_BEGINS,
+    VERBS,
+    is_literal,
+    is_nothing,
+    value_span,
+)
 
 MARKER = "[redacted]"
 """What stands where a secret stood. It is constant: it never says anything about the secret."""
@@ -29,7 +55,6 @@ STRATEGIES = ("marker", "mask", "hash", "drop", "off")
 _MAX_CACHED = 4_096
 _MAX_ENCODED = 65_536
 _MAX_SHAPE = 256
-_MAX_NAME = 128
 _MAX_FRAME = 2_048
 
 # Secrets' names in one text; what is behind the last goes as one, so that a text made of nothing
@@ -72,56 +97,11 @@ _GROUPED = bytes(
 SAME_DIGITS = bytes(ord("0") if 48 <= code <= 57 else code for code in range(256))
 """To compare texts by what they are but for the value of their digits."""
 
-_WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LONG_WORD = Pattern(rf"[A-Za-z0-9_\-]{{{_secrets.LONG},}}")
 
-# What may stand between a name's last letter and its ``=`` or ``:``, and how far before that the
-# name may begin.
-_BETWEEN = "\"'\\]:=0123456789_.-" + "".join(filter(str.isspace, map(chr, range(128))))
-_BETWEEN_ANY = _BETWEEN + "".join(filter(str.isspace, map(chr, range(128, 0x3001))))
-_REACH = 160
+# A name's characters, and how far before what is behind it a name may begin.
 _NAME = "".join(chr(code) for code in range(128) if chr(code).isalnum() or chr(code) in "_.-")
-
-# ``name=``, ``name: ``, ``"name": ``, ``\"name\": ``, ``('name', ``; not ``arn:aws:...:secret:x``
-_ASSIGNMENT = Pattern(
-    r"(?:(?<![A-Za-z0-9_.\-])|(?<=\\[nrt]))"
-    r"(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,127})(?P<close>\\{0,8}[\"'])?"
-    r"(?:\]?\s{0,8}(?:=>|:=|={1,2}|(?<![a-z0-9]:secret):(?!//|:))\s{0,8}|(?(close),\s{0,4}|(?!)))"
-)
-# ``--password x``, ``password is x``, ``<password>x<``
-_FLAG = Pattern(r"(?<![\w\-])--(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,63})\s{1,4}(?=[^\s\-])")
-_VERBS = Pattern(r"\s(?:is|was|changed to|set to)\s")
-_PROSE = Pattern(
-    r"\b(?P<name>[A-Za-z_]{3,32})\s(?:is|was|changed to|set to)\s?:?\s(?:now\s)?(?=[^\s\"']{4})"
-)
-_ELEMENT = Pattern(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,128})?>(?=[^<\s])")
-
-# The value behind it: a quoted one, or up to what begins the next field.
-_QUOTED = Pattern(r"(?:[bBrRuUfF]{1,2})?(?P<quote>\\{0,8}[\"'])")
-_BARE = Pattern(
-    r"(?:[^\s,;&\"'<>\\]+|[,;&](?!\s|$|[\w.\-]{1,64}\s?[=:])|[\"'<>](?=[^\s,;&\"'<>)\]}])"
-    r"|\\(?![nrt\"'\\]))+"
-)
-_NESTED = Pattern(r"[\[({][^\[\](){}\n]{0,4096}[\])}]")
-_COOKIES = Pattern(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=:]+(?:=[^\s;,\"']*|(?=[\s;,\"']|\Z)))*")
-_SCHEME = Pattern(
-    r"(?i:bearer|basic|negotiate|apikey|api-key|token|ntlm|splunk|genie_?key|sso-key|oauth)\s{1,4}"
-)
-_SCHEME_BEGINS = frozenset("bnatsgoBNATSGO")
-_PARAMETERS = Pattern(
-    r"(?i:digest|aws4-hmac-sha256|hawk|signature|oauth|mac)\s"
-    r"(?:[A-Za-z_]{1,32}=(?:\\{0,8}\"[^\"\n]{0,1024}\"|[^\s,\"']{1,1024})(?:,\s?(?=[A-Za-z_]{1,32}=))?){1,32}"
-)
-_CALL = Pattern(r"[A-Za-z_][\w.]*[(\[]|(?:await|lambda|not|os|self|cls|request|config|settings)\b")
-_OPAQUE = Pattern(r"(?=[^\s]*\d)[A-Za-z0-9+/_\-.=%~]{12,}")
-_SPACES = frozenset(" -_\n")
-_WORDS_BEFORE = Pattern(r"(?:[A-Za-z]{2,20}[ \-_]){1,3}$")
-
-# A name that says nothing alone: "API key: x", "card number: x".
-LAST_WORDS = frozenset(
-    """key id number no code phrase string card token secret value hash num header answer
-    digits""".split()
-)
+_REACH = 160
 
 # A conversion of a template, and what stands before it.
 _CONVERSION = Pattern(
@@ -131,24 +111,9 @@ _LABEL = Pattern(
     r"(?P<name>[A-Za-z0-9_.\-]{1,64})[\"']?(?:\s{0,4}[=:]\s{0,4}|\sis\s)[\"']?(?:[A-Za-z]{1,16}\s)?$"
 )
 
-# What is before the first of a pair: ``('``, ``[b"``
-_OPENS = Pattern(r"[(\[]b?\\?[\"']$")
-
-# A value that is none, where it stands.
-_MASKED = Pattern(_secrets.MASKED, re.VERBOSE | re.ASCII)
-_MASK_BEGINS = frozenset("*•xX.#-_[<({$%?:@")
-_LONGEST_NOTHING = 16
-_MASKED_HERE = Pattern(rf"(?:{_secrets.MASKED})(?=[\s,;&\"')\]}}.@]|$)", re.VERBOSE | re.ASCII)
-_NEXT_FIELD = Pattern(r"[A-Za-z_][\w.\-]{0,63}=[^=]")
-_PROSE_BEHIND = Pattern(
-    r"[a-z]+[ \t](?!(?:on|in|for|from|at|as|to|with|and|by|of|is|was|not|or)\b)[a-z]+\b(?![=:])"
-)
-
 # What a URL or a form has encoded, with what stands around it.
 _ESCAPE = Pattern(r"%[0-9A-Fa-f]{2}")
 _ENCODED = Pattern(r"[^\s&\"'<>=?]+")
-
-_NUMBER = Pattern(r"-?\d{1,32}(?:\.\d{1,32})?")
 
 # Where the next frame of a traceback begins.
 _NEXT_FRAME = Pattern(r'\n(?=  File ")')
@@ -168,22 +133,6 @@ SOURCES = frozenset({"stack_trace", "stack"})
 
 DROPPED = object()
 """Stands for a field that is not written, under the strategy ``"drop"``."""
-
-NONE, WEAK, SECRET, PLURAL, LOCATOR = range(5)
-"""What a name says of its value; see the tables of `_secrets`."""
-
-
-def _tails(words: str, kind: int) -> dict[tuple[str, ...], int]:
-    return {tuple(name.split("_")): kind for name in words.split()}
-
-
-_KINDS = {
-    **_tails(_secrets.WEAK, WEAK),
-    **_tails(_secrets.SECRET, SECRET),
-    **_tails(_secrets.PLURAL, PLURAL),
-    **_tails(_secrets.LOCATOR, LOCATOR),
-    **_tails(_secrets.INNOCENT, NONE),
-}
 
 registered: tuple[str, ...] = ()
 """What `register_secret` was given, longest first; another tuple with each more."""
@@ -255,12 +204,7 @@ class Redactor:
         hash_key: str | None = None,
         marker: str = MARKER,
     ) -> None:
-        self._kinds = {
-            **_KINDS,
-            **{_name_words(each): SECRET for each in _texts("names", names)},
-            **{_name_words(each): NONE for each in _texts("allow_names", allow_names)},
-        }
-        self._longest = max(map(len, self._kinds))
+        secret, innocent = _texts("names", names), _texts("allow_names", allow_names)
         self._patterns = tuple(
             Rule(name, "", _compiled(name, source))
             for name, source in _mapping("patterns", patterns).items()
@@ -275,6 +219,8 @@ class Redactor:
         self._markers: dict[str, str] = {}
         off = {name for name, strategy in self._strategies.items() if strategy == "off"}
         self._by_name = "name" not in off
+        self.names = Names(secret, innocent, is_on=self._by_name)
+        """What its name says of a value."""
         self._word_rules = tuple(
             (size, tuple(rule for rule in rules if rule.name not in off))
             for size, rules in _secrets.WORDS.items()
@@ -283,8 +229,6 @@ class Redactor:
             (rules[0].needs[0], mark, tuple(rule for rule in rules if rule.name not in off))
             for mark, rules in _secrets.MARKS.items()
         )
-        self.endings = _endings(self._kinds)
-        """The last letters of a secret's name."""
         # What was looked at closely and is clean, with digits and UUIDs made equal: the lines of a
         # server come again with other numbers. Only where nothing that is looked for depends on a
         # digit's value, as "$2b$" and "%3D" do.
@@ -292,8 +236,6 @@ class Redactor:
         self._sources: tuple[tuple[str, ...], set[str]] = registered, set()
         self._numbers = tuple(rule for rule in _secrets.NUMBERS if rule.name not in off)
         self._off = frozenset(off)
-        self._verdicts: dict[str, int] = {}
-        self._innocent: dict[str, bool] = {}
         self._templates: dict[str, tuple[dict[int | str, int], str]] = {}
         self.errors = 0
         """Exceptions contained so far; what they were about was withheld (exceptions)."""
@@ -362,51 +304,14 @@ class Redactor:
         is_constant = self._strategies.get(rule, "marker") == "marker" and not self._allowed
         return self.withhold(rule, "") if is_constant else None
 
-    # Names
-
-    def kind(self, name: str) -> int:
-        """Say what a field of this *name* holds, by the name's last words."""
-        verdict = self._verdicts.get(name)
-        if verdict is None:
-            verdict = self._look_up(name) if self._by_name else NONE
-            if len(self._verdicts) >= _MAX_CACHED:
-                self._verdicts.clear()
-            self._verdicts[name] = verdict
-        return verdict
-
-    def _look_up(self, name: str) -> int:
-        words = _name_words(name[-128:])
-        for length in range(min(len(words), self._longest), 0, -1):
-            kind = self._kinds.get(words[-length:])
-            if kind is not None:
-                return kind
-        if words and words[-1].isdigit() and len(words) > 1:  # password2, token_1
-            return self._look_up("_".join(words[:-1]))
-        if words and words[-1].endswith(_secrets.ENDINGS):
-            return SECRET
-        return NONE
-
-    def is_secret(self, name: str, value: Any) -> bool:
-        """Say whether *value* (of JSON's types) is withheld because of its field's *name*."""
-        if value is None or value is True or value is False or value == "":
-            return False
-        kind = self.kind(name)
-        if kind == SECRET:
-            return True
-        if kind == PLURAL:
-            return not isinstance(value, (int, float))
-        if kind == WEAK:
-            return isinstance(value, str) and _OPAQUE.fullmatch(value) is not None
-        return False
-
     def _under_name(self, value: Any) -> Any:
         """Return what stands for *value* under a secret's name."""
         if type(value) is not str:
             secret = str(value) if type(value) in (int, float) else ""
             return self.withhold("name", secret)
-        if _is_nothing(value):
+        if is_nothing(value):
             return value
-        scheme = _SCHEME.match(value) if value[:1] in _SCHEME_BEGINS else None
+        scheme = SCHEME.match(value) if value[:1] in SCHEME_BEGINS else None
         if scheme is not None and scheme.end() < len(value):
             return scheme[0] + self.withhold("name", value[scheme.end() :])
         return self.withhold("name", value)
@@ -464,9 +369,9 @@ class Redactor:
             name = match["name"]
             before = template[max(end, match.start() - 128) : match.start()]
             label = _LABEL.search(before)
-            kind = NONE if name is None else self.kind(name)
+            kind = NONE if name is None else self.names.kind(name)
             if kind not in (SECRET, PLURAL) and label is not None:
-                kind = self._kind_there(label["name"], before, label.start())
+                kind = self.names.kind_there(label["name"], before, label.start())
             parts.append(template[end : match.start()])
             if kind in (SECRET, PLURAL) and "*" not in match[0]:  # a width is another argument
                 hidden[name or position] = kind
@@ -476,30 +381,6 @@ class Redactor:
             end = match.end()
             position += 1
         return hidden, "".join(parts) + template[end:]
-
-    def _is_innocent(self, written: str) -> bool:
-        """Say whether a name, *written* with what is behind it, says nothing wherever it stands."""
-        known = self._innocent.get(written)
-        if known is None:
-            known = (
-                len(written) <= _MAX_NAME
-                and self.kind(written) in (NONE, LOCATOR)
-                and written.rstrip(_BETWEEN_ANY).lower() not in LAST_WORDS
-            )
-            if len(self._innocent) >= _MAX_CACHED:
-                self._innocent.clear()
-            self._innocent[written] = known
-        return known
-
-    def _kind_there(self, name: str, text: str, start: int) -> int:
-        """Say what the *name* at *start* of *text* says, with the words before it."""
-        kind = self.kind(name)
-        is_last = kind in (NONE, WEAK) and name.lower() in LAST_WORDS
-        if is_last and text[start - 1 : start] in _SPACES:
-            before = _WORDS_BEFORE.search(text[max(0, start - 48) : start])
-            if before is not None:
-                return self.kind(f"{before[0]}{name}")
-        return kind
 
     def hidden(self, template: str) -> frozenset[int | str]:
         """Return the places of the secret arguments of *template*, or their names."""
@@ -568,8 +449,8 @@ class Redactor:
                     self._shapes.add(shape)
                 text = told
             if has_verb and self._by_name:
-                verbs = [match.start() for match in _VERBS.finditer(text)]
-                text = self._named_values(verbs, _PROSE, text, is_source)
+                verbs = [match.start() for match in VERBS.finditer(text)]
+                text = self._named_values(verbs, PROSE, text, is_source)
             if is_long or is_grouped:
                 told = self._look_at_digits(text)
                 if told != text and is_marked:  # what stood behind a number stands alone now
@@ -632,11 +513,11 @@ class Redactor:
         if not self._by_name:
             return text
         separators = _separators(text, "'," in marks or '",' in marks)
-        text = self._named_values(separators, _ASSIGNMENT, text, is_source)
+        text = self._named_values(separators, ASSIGNMENT, text, is_source)
         if "--" in marks and (" --" in text or text[:2] == "--"):
-            text = self._values(_FLAG, text, is_source)
+            text = self._values(FLAG, text, is_source)
         if "</" in marks and "</" in text:
-            text = self._values(_ELEMENT, text, is_source)
+            text = self._values(ELEMENT, text, is_source)
         return text
 
     def _look_at_digits(self, text: str) -> str:
@@ -688,7 +569,7 @@ class Redactor:
         parts: list[str] = []
         done = names = 0
         behind = 0  # the last separator, before which no other's name begins
-        between, endings = _BETWEEN if text.isascii() else _BETWEEN_ANY, self.endings
+        between, endings = BETWEEN if text.isascii() else BETWEEN_ANY, self.names.endings
         for at in separators:
             if at < done:
                 continue
@@ -698,14 +579,14 @@ class Redactor:
             if head[-3:].lower() not in endings:
                 continue
             start = begin + len(head.rstrip(_NAME))
-            if self._is_innocent(text[start:at]):
+            if self.names.is_innocent(text[start:at]):
                 continue
             match = pattern.match(text, start)
-            if match is None and at - start > _MAX_NAME:  # "\\n" may be what makes it too long
+            if match is None and at - start > MAX_NAME:  # "\\n" may be what makes it too long
                 match = pattern.match(text, start + 1)
             if match is None:
                 continue
-            kind = self._kind_there(match["name"], text, start)
+            kind = self.names.kind_there(match["name"], text, start)
             if kind in (NONE, LOCATOR):  # the rules for addresses come before this
                 continue
             names += 1
@@ -723,7 +604,7 @@ class Redactor:
         parts: list[str] = []
         done = names = 0
         for match in pattern.finditer(text):
-            kind = self._kind_there(match["name"], text, match.start("name"))
+            kind = self.names.kind_there(match["name"], text, match.start("name"))
             if kind in (NONE, LOCATOR) or match.start() < done:
                 continue
             names += 1
@@ -740,68 +621,15 @@ class Redactor:
         self, match: re.Match[str], kind: int, text: str, is_source: bool
     ) -> tuple[int, int] | None:
         """Return where the secret behind *match* begins and ends; None: there is none."""
-        span = self._span(match, text)
-        if span is None or (is_source and not _is_literal(text, span[0], span[1])):
+        span = value_span(match, text)
+        if span is None or (is_source and not is_literal(text, span[0], span[1])):
             return None
         value = text[span[0] : span[1]]
-        if kind == WEAK and _OPAQUE.fullmatch(value) is None:
+        if kind == WEAK and OPAQUE.fullmatch(value) is None:
             return None
-        if kind == PLURAL and _NUMBER.fullmatch(value):
+        if kind == PLURAL and NUMBER.fullmatch(value):
             return None
         return span
-
-    def _span(self, match: re.Match[str], text: str) -> tuple[int, int] | None:
-        """Return where the value behind *match* begins and ends; None: it is no secret."""
-        start = match.end()
-        is_header = match["name"].lower() in _secrets.COOKIES
-        if _MASKED_HERE.match(text, start) or (
-            text[start - 1].isspace() and not is_header and _NEXT_FIELD.match(text, start)
-        ):
-            return None
-        if match[0].rstrip()[-1] == "," and not _OPENS.search(
-            text[max(0, match.start("name") - 4) : match.start("name")]
-        ):
-            return None
-        quoted = _QUOTED.match(text, start)
-        if quoted is not None:
-            quote = quoted["quote"]
-            start = quoted.end()
-            end = _closing(text, start, quote)
-            value = text[start:end]
-            if _is_nothing(value):
-                return None
-            scheme = _SCHEME.match(text, start, end)
-            if scheme is not None and scheme.end() < end:
-                start = scheme.end()
-            return start, end
-        if match.re is _ELEMENT.compiled:
-            end = text.find("<", start, start + 4096)
-            return None if end < 0 or _is_nothing(text[start:end]) else (start, end)
-        whole = _COOKIES.match(text, start) if is_header else _PARAMETERS.match(text, start)
-        if whole is not None:
-            return whole.span()
-        nested = _NESTED.match(text, start)
-        if nested is not None:
-            return None if _is_nothing(nested[0]) else nested.span()
-        scheme = _SCHEME.match(text, start)
-        if scheme is not None and _MASKED_HERE.match(text, scheme.end()):
-            return None  # "authorization: Bearer [redacted]"
-        bare = _BARE.match(text, scheme.end() if scheme is not None else start)
-        if bare is None:
-            return None
-        start, end = bare.span()
-        while end > start and text[end - 1] in ".,;:!?)]}'\"":
-            end -= 1
-        value = text[start:end]
-        if _is_nothing(value):
-            return None
-        if _CALL.match(text, start):
-            return None
-        if match.re is _PROSE.compiled and (value.isalpha() or not any(map(str.isdigit, value))):
-            return None  # "the password is required"
-        if match[0].rstrip()[-1:] == ":" and _PROSE_BEHIND.match(text, start):
-            return None  # "jwt: signature verification failed"
-        return start, end
 
     # Values
 
@@ -846,7 +674,7 @@ class Redactor:
         return "\n".join(parts)
 
     def _is_card(self, value: int, path: tuple[str, ...]) -> bool:
-        words = _name_words(path[-1]) if path else ()
+        words = words_of(path[-1]) if path else ()
         if "card" in self._off or (words and words[-1] in _COUNTS):
             return False
         return _secrets.is_card(str(value))
@@ -882,10 +710,10 @@ class Redactor:
         """
         if self._paths and any(_is_path(each, path) for each in self._paths):
             return self.withhold("path", str(value))
-        if is_named or self.is_secret(key, value):
+        if is_named or self.names.is_secret(key, value):
             told = self._under_name(value)
             return DROPPED if told == "" and self._strategies.get("name") == "drop" else told
-        if type(value) is str and self.kind(key) == LOCATOR:
+        if type(value) is str and self.names.kind(key) == LOCATOR:
             return self._address(value)
         return self.tree(value, path)
 
@@ -899,7 +727,9 @@ class Redactor:
         if not 2 <= len(value) <= 6 or _VALUE_FIELDS.isdisjoint(value):
             return False
         names = (value.get(field) for field in _NAME_FIELDS)
-        return any(type(name) is str and self.kind(name) in (SECRET, PLURAL) for name in names)
+        return any(
+            type(name) is str and self.names.kind(name) in (SECRET, PLURAL) for name in names
+        )
 
     def _list(self, value: list[Any], path: tuple[str, ...]) -> list[Any]:
         members: list[Any] = []
@@ -907,20 +737,20 @@ class Redactor:
         pairs = bool(value) and all(
             type(each) is list and len(each) == 2 and type(each[0]) is str for each in value
         )
-        flag = ""
+        is_behind_flag = False
         for place, member in enumerate(value):
             inner = (*path, str(place)) if self._paths else path
             if self._paths and any(_is_path(each, inner) for each in self._paths):
                 members.append(self.withhold("path", str(member)))
-            elif pairs and self.is_secret(member[0], member[1]):
+            elif pairs and self.names.is_secret(member[0], member[1]):
                 members.append([member[0], self._under_name(member[1])])
-            elif flag and type(member) is str and not member.startswith("-"):
+            elif is_behind_flag and type(member) is str and not member.startswith("-"):
                 members.append(self._under_name(member))
             else:
                 members.append(self.tree(member, inner))
             # An argument vector: ["mysql", "--password", "x"].
-            is_flag = type(member) is str and member.startswith("-") and self.kind(member) == SECRET
-            flag = member if is_flag and "=" not in member else ""
+            is_flag = type(member) is str and member.startswith("-") and "=" not in member
+            is_behind_flag = is_flag and self.names.kind(member) == SECRET
         return members
 
 
@@ -972,69 +802,12 @@ def _separators(text: str, has_pairs: bool) -> Iterable[int]:
     return itertools.compress(places, pieces)  # of "==" the first
 
 
-def _is_nothing(value: str) -> bool:
-    """Say whether there is nothing to withhold: absence, a type, a placeholder, a mask."""
-    bare = value.strip("\"' ")
-    if not bare:
-        return True
-    size = len(bare)
-    if size <= _LONGEST_NOTHING and bare.lower().rstrip(".,;:!") in _secrets.NOTHING:
-        return True
-    is_like_one = bare[0] in _MASK_BEGINS or "***" in bare
-    return is_like_one and size <= 160 and _MASKED.fullmatch(bare) is not None
-
-
-def _closing(text: str, start: int, quote: str) -> int:
-    """Return where the quoted value that begins at *start* ends: its quote, or the line's end."""
-    position = start
-    while True:
-        end = text.find(quote, position)
-        if end < 0:
-            line = text.find("\n", start)
-            return len(text) if line < 0 else line
-        # A quote with more backslashes before it belongs to the value.
-        if len(quote) == 1:
-            slashes = end - len(text[start:end].rstrip("\\")) - start
-            if slashes % 2 == 0:
-                return end
-        elif text[end - 1] != "\\" or end == start:
-            return end
-        position = end + 1
-
-
-def _is_literal(text: str, start: int, end: int) -> bool:
-    """Say whether what stands there in source code is a value, and not the name of one."""
-    before = text[text.rfind("\n", 0, start) + 1 : start]
-    return (
-        before.count('"') % 2 == 1
-        or before.count("'") % 2 == 1
-        or _NUMBER.fullmatch(text, start, end) is not None
-    )
-
-
-def _endings(kinds: Mapping[tuple[str, ...], int]) -> frozenset[str]:
-    """Return the last three letters that a secret's name can have, however it is written."""
-    names = [words for words, kind in kinds.items() if kind != NONE]
-    found = {each[-3:] for each in (*_secrets.ENDINGS, *LAST_WORDS)}
-    for words in names:
-        compact = "".join(words).rstrip("0123456789")
-        last = words[-1].rstrip("0123456789") or compact
-        found |= {compact[-3:], last[-3:]}
-        if len(last) < 3:
-            found |= {f"{between}{last}" for between in " _-."}
-    return frozenset(found)
-
-
 def _is_path(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     if not pattern:
         return not path
     if pattern[0] == "**":
         return any(_is_path(pattern[1:], path[index:]) for index in range(len(path) + 1))
     return bool(path) and pattern[0] in ("*", path[0]) and _is_path(pattern[1:], path[1:])
-
-
-def _name_words(name: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in _WORDS.findall(name))
 
 
 def _texts(option: str, value: Iterable[str]) -> list[str]:

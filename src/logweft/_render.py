@@ -14,9 +14,10 @@ from typing import Any, cast
 from . import _redact
 from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context
+from ._names import NONE
 from ._pattern import Pattern
 from ._plain import MAX_ITEMS, Walk, exception_fields
-from ._redact import DROPPED, NONE, SOURCES, Redactor
+from ._redact import DROPPED, SOURCES, Redactor
 from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
@@ -379,7 +380,7 @@ class Renderer:
             known = _SKIPPED, ""
         elif name in self._taken or self._clean(name) != name or not name.isprintable():
             raise Declined
-        elif self._redactor is not None and self._redactor.kind(name) != NONE:
+        elif self._redactor is not None and self._redactor.names.kind(name) != NONE:
             known = _NAMED, fragment
         else:
             if len(keys) >= _MAX_KEYS:
@@ -446,7 +447,7 @@ class Renderer:
         if not isinstance(exc, BaseException) or not (tb is None or isinstance(tb, TracebackType)):
             raise Declined
         told = exception_fields(exc, tb)
-        if self._redactor is not None and self._redactor.kind("exception") != NONE:
+        if self._redactor is not None and self._redactor.names.kind("exception") != NONE:
             return self._member("exception", told, "")
         return self._nested("exception", told, ',"exception":')
 
@@ -507,7 +508,7 @@ class Renderer:
                 raise Declined
             if self._clean(name) != name:
                 raise Declined
-            tells = redactor is not None and (redactor.kind(name) != NONE or name in SOURCES)
+            tells = redactor is not None and (redactor.names.kind(name) != NONE or name in SOURCES)
             if len(names) >= _MAX_KEYS:
                 names.clear()
             names[name] = "" if tells else fragment

@@ -6,8 +6,9 @@ import re
 from itertools import chain, cycle, pairwise, zip_longest
 from typing import Any
 
+from ._names import LAST_WORDS, NONE
 from ._pattern import Pattern
-from ._redact import LAST_WORDS, NONE, SAME_DIGITS, Redactor
+from ._redact import SAME_DIGITS, Redactor
 from ._secrets import LONG, prefixed
 
 # To look at every message costs more than to render it. What a template says is the same in each
@@ -107,7 +108,7 @@ class Slots:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._endings = redactor.endings | _SCHEMES
+        self._endings = redactor.names.endings | _SCHEMES
         self._marker = redactor.constant("name")  # None: no template with a secret has slots
         # Most values come again, as methods and hosts do, or their like with other digits, as
         # paths and files do. No digit's value says anything but in a name.
@@ -234,7 +235,7 @@ class Slots:
     def _says(self, name: str) -> bool:
         """Say whether *name* tells something of what is behind it."""
         return (
-            self._redactor.kind(name) != NONE
+            self._redactor.names.kind(name) != NONE
             or name.lower() in LAST_WORDS
             or name[-3:].lower() in _SCHEMES
         )

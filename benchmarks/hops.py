@@ -1,9 +1,10 @@
 """
 What an ID costs on its way: a hop to another thread or process, and a request.
 
-`python -m benchmarks.hops` prints a table; `--quick` only shows that it runs. The contenders are
-the extra `bench`. Each pair of scenario and contender is measured in a fresh interpreter, contender
-after contender, round after round, so that what else the machine does meets all of them.
+`python -m benchmarks.hops` prints a table, with `--write` into the README; `--quick` only shows
+that it runs. The contenders are the extra `bench`. Each pair of scenario and contender is measured
+in a fresh interpreter, contender after contender, round after round, so that what else the machine
+does meets all of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .readme import README, replaced
 
 ROUNDS = 5
 BATCHES = 25
@@ -299,6 +302,7 @@ def main() -> None:
     """Print the table, or with ``--one`` a single measurement."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hops", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round: no numbers to use")
+    parser.add_argument("--write", action="store_true", help=f"into {README.name}")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -307,13 +311,15 @@ def main() -> None:
             seconds = measure(scenario, contender, int(calls))
         print(json.dumps(seconds))
         return
+    if options.write and options.quick:
+        parser.error("--write is for the whole run, without --quick")
     told = versions()
     rounds, divide = (1, 40) if options.quick else (ROUNDS, 1)
-    print(table(rounds, divide))
-    print()
-    print(f"Times bare, each round for itself: median of {rounds} (least to most). {NOTE}")
-    print()
-    print(told)
+    note = f"Times bare, each round for itself: median of {rounds} (least to most). {NOTE}"
+    text = f"{table(rounds, divide)}\n\n{note}\n\n{told}"
+    print(text)
+    if options.write:
+        README.write_text(replaced(README.read_text(), "hops", text))
 
 
 if __name__ == "__main__":

@@ -269,7 +269,7 @@ def test_the_chart_is_an_image(quick: tuple[str, run.Taken]) -> None:
     assert len(bars) == 2 * len(FEW)
 
 
-@pytest.mark.parametrize("name", ["speed", "redaction", "faults", "integrations"])
+@pytest.mark.parametrize("name", ["speed", "hops", "redaction", "faults", "integrations"])
 def test_the_readme_has_a_place_for_them(name: str) -> None:
     """What is written goes between the README's markers, and nothing else changes."""
     text = README.read_text()

@@ -171,8 +171,9 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
             asyncio: Any = sys.modules.get("asyncio") if logging.logAsyncioTasks else None  # type: ignore[attr-defined,unused-ignore]  # from 3.12
             if asyncio is not None:
                 try:
-                    self.taskName = asyncio.current_task().get_name()
-                except Exception:  # noqa: BLE001 - no running loop, as the stdlib has it
+                    if asyncio._get_running_loop() is not None:  # 0.02 µs; to be refused, 0.19
+                        self.taskName = asyncio.current_task().get_name()
+                except Exception:  # noqa: BLE001 - half imported, or no task, as the stdlib has it
                     self.taskName = None
 
     _watch_forks()

@@ -20,7 +20,9 @@ from ._logger import REFUSED, accept_extra
 _names: dict[str, tuple[str, str]] = {}
 _MAX_NAMES = 4_096
 
-_levels: dict[Any, str] = getattr(logging, "_levelToName", {})
+LEVELS: dict[Any, str] = getattr(logging, "_levelToName", {})
+"""``{number: name}``, logging's own."""
+
 _MOST_OWN = len(vars(logging.makeLogRecord({})))
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -127,7 +129,7 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
         self.name = name
         self.msg = msg
         self.args = args
-        self.levelname = _levels.get(level) or logging.getLevelName(level)
+        self.levelname = LEVELS.get(level) or logging.getLevelName(level)
         self.levelno = level
         self.pathname = pathname
         self.filename, self.module = _names.get(pathname) or _names_of(pathname)
@@ -181,8 +183,6 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
 
 
 _start: Any = getattr(logging, "_startTime", 0)
-
-
 _process = 0
 
 

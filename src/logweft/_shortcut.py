@@ -12,7 +12,7 @@ from typing import Any
 
 from ._context import current, with_span
 from ._queue import QueueHandler
-from ._record import HERE, SCALARS, add_extra, caller, is_stdlib
+from ._record import HERE, LEVELS, SCALARS, add_extra, caller, is_stdlib
 
 # A record costs 1.2 µs of the 8 that a line of plain text takes (3.11), its way through handlers
 # another, and nobody else looks at it in most programs. Whoever may have a say in it (a filter, a
@@ -128,7 +128,7 @@ def _write(
     if renderer is None or (len(args) == 1 and type(args[0]) not in SCALARS):
         return None, None
     code = frame.f_code
-    level_name = _LEVELS.get(level)
+    level_name = LEVELS.get(level)
     template = msg if args else None
     # By the instruction, as a line's number takes long to find in a long function.
     key = id(code), frame.f_lasti, logger.name, level_name, template
@@ -179,5 +179,3 @@ _record.__code__ = _record.__code__.replace(co_filename=HERE)  # a factory may l
 
 # From 3.14 on `Logger.handle` ignores what a handler logs while it has a record, lest it recurse.
 _IS_GUARDED = hasattr(logging.Logger, "_tls")
-
-_LEVELS: dict[int, str] = getattr(logging, "_levelToName", {})

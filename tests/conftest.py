@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import logging.config
 import sys
@@ -32,7 +33,8 @@ def pristine_logging() -> Iterator[None]:
     }
     disabled = root.manager.disable
     hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning)
-    methods = (logging.Logger.addHandler, logging.Logger.makeRecord)
+    Logger, Record = logging.Logger, logging.LogRecord
+    methods = (Logger.addHandler, Logger.makeRecord, Logger._log, Record.__init__)
     yield
     logweft.uninstall()
     root.handlers[:] = handlers
@@ -44,7 +46,7 @@ def pristine_logging() -> Iterator[None]:
             logger.handlers[:], logger.filters[:], _, logger.propagate = state
             logger.setLevel(state[2])
             logger.disabled = False
-    assert methods == (logging.Logger.addHandler, logging.Logger.makeRecord)
+    assert methods == (Logger.addHandler, Logger.makeRecord, Logger._log, Record.__init__)
     assert hooks[0] is sys.excepthook
     assert hooks[2] is threading.excepthook
 
@@ -53,7 +55,10 @@ def pristine_logging() -> Iterator[None]:
 def no_blocking_call_on_an_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test in which code of ours blocks the thread of a running event loop."""
     if request.path.name == "test_grpc.py":
-        yield  # grpc.aio itself waits for its thread, whenever its last object is freed
+        yield
+        # grpc.aio itself waits for its thread, whenever its last object is freed: here, and not in
+        # the loop of a later test.
+        gc.collect()
         return
     with blockbuster_ctx("logweft") as watch:
         # The server has done its work by then, and its process may end without atexit.

@@ -147,10 +147,7 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
             self.relativeCreated = (now - _start) / 1e6
         else:
             created = self.created = time.time()
-            if _NEW_CALLER:
-                self.msecs = int((created - int(created)) * 1000) + 0.0
-            else:
-                self.msecs = (created - int(created)) * 1000
+            self.msecs = int((created - int(created)) * 1000) + 0.0  # gh-89047
             self.relativeCreated = (created - _start) * 1000
         if logging.logThreads:
             self.thread = threading.get_ident()

@@ -1,4 +1,4 @@
-"""Pure: what a name says of the value that stands under it. Used by `_redact`."""
+"""Pure: what a name says of the value that stands under it."""
 
 from __future__ import annotations
 

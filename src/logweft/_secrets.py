@@ -1,4 +1,4 @@
-"""Pure data: which names, shapes and checksums make a text a secret. Used by `_redact` alone."""
+"""Pure data: which names, shapes and checksums make a text a secret."""
 
 from __future__ import annotations
 

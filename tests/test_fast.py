@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import logweft
 from logweft import _redact
-from logweft._context import NOTHING
+from logweft._context import NOTHING, Context
 from logweft._filter import CONTEXT
 from logweft._record import init_of
 from programs import run
@@ -748,6 +748,24 @@ def test_a_pattern_of_the_users_spares_the_stamps() -> None:
     assert datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
     assert line["correlation_id"] == "order-[redacted]"
     assert line["message"] == "paid [redacted]5"
+
+
+@pytest.mark.parametrize("redact", [True, {"paths": ["note"]}, {"paths": ["**.trace_id"]}])
+def test_a_span_whose_id_is_a_cards_number_stays_found(redact: Any) -> None:
+    """16 digits that add up as a card's do hide no span, unless a path of the user's says so."""
+    trace_id, span_id = "7" * 31 + "a", "5067686635316735"
+    context = Context("order-1", trace_id=trace_id, span_id=span_id, shows_trace=True)
+    formatter = logweft.JsonFormatter(redact=redact)
+    for renderer in (formatter.renderer, None):
+        formatter.renderer = renderer
+        record = record_of("paid", (), {"card": span_id})
+        vars(record)[CONTEXT] = context
+        line = json.loads(formatter.format(record))
+
+        assert line["card"] == "[redacted]"
+        assert line["span_id"] == span_id
+        is_hidden = redact == {"paths": ["**.trace_id"]}
+        assert line["trace_id"] == ("[redacted]" if is_hidden else trace_id)
 
 
 @pytest.mark.parametrize(

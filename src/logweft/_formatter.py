@@ -315,11 +315,10 @@ class JsonFormatter(_PythonJsonFormatter):
         redacted = redactor.tree(tree)
         if not isinstance(redacted, dict):
             raise RecursionError("no stack left to redact the line")  # withheld as a whole
-        if redactor.has_patterns and not redactor.has_paths:
-            # Digits of ours, which a pattern of the user's may fit by chance.
-            for name in map(self._get_rename, _STAMPS & self._system):
-                if name in redacted:
-                    redacted[name] = tree[name]
+        # Digits of ours: one span's ID of 30,000 is a card's number by chance.
+        for name in map(self._get_rename, _STAMPS & self._system):
+            if name in redacted and not redactor.is_path((name,)):
+                redacted[name] = tree[name]
         return redacted
 
     def add_fields(

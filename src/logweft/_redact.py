@@ -264,6 +264,10 @@ class Redactor:
         """Whether there are patterns of the user's, which any text may match."""
         return bool(self._patterns)
 
+    def is_path(self, path: tuple[str, ...]) -> bool:
+        """Say whether a path of the user's says that what stands there is secret."""
+        return bool(self._paths) and any(_is_path(each, path) for each in self._paths)
+
     @property
     def values(self) -> tuple[str, ...]:
         """The secrets known as such, at this moment."""
@@ -708,7 +712,7 @@ class Redactor:
         Raises:
             Exception: what a callable of the user's raises.
         """
-        if self._paths and any(_is_path(each, path) for each in self._paths):
+        if self.is_path(path):
             return self.withhold("path", str(value))
         if is_named or self.names.is_secret(key, value):
             told = self._under_name(value)
@@ -740,7 +744,7 @@ class Redactor:
         is_behind_flag = False
         for place, member in enumerate(value):
             inner = (*path, str(place)) if self._paths else path
-            if self._paths and any(_is_path(each, inner) for each in self._paths):
+            if self.is_path(inner):
                 members.append(self.withhold("path", str(member)))
             elif pairs and self.names.is_secret(member[0], member[1]):
                 members.append([member[0], self._under_name(member[1])])

@@ -733,6 +733,16 @@ def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
         assert line["message"].endswith(f"of {number}")
 
 
+@settings(deadline=None)
+@given(parts=st.lists(st.text(max_size=9) | st.sampled_from(["\\", '"', "\n\t", "\0\x1f"])))
+def test_a_long_text_is_escaped_as_a_short_one(parts: list[str]) -> None:
+    """Whichever characters a long message has, few or many to escape, it is read back as it was."""
+    formatter = logweft.JsonFormatter(redact=False, max_line=10**6)
+    for message in (f"{'words ' * 200}{''.join(parts)}", "".join(parts) * 200):
+        line = formatter.format(record_of(message, (), {}))
+        assert json.loads(line)["message"] == message
+
+
 def test_a_pattern_of_the_users_spares_the_stamps() -> None:
     """A pattern that any digits fit hides none of the timestamp and of the trace's IDs."""
     quick = logweft.JsonFormatter(redact={"patterns": {"digits": "[0-9a-f]{4}"}})

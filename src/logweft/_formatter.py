@@ -525,9 +525,10 @@ class JsonFormatter(_PythonJsonFormatter):
 
     def _fit(self, tree: dict[str, Any]) -> str:
         """Return *tree* as JSON no longer than the budget: the longest texts are cut first."""
-        line = self.jsonify_log_record(tree)
-        if self._is_short(line):
-            return line
+        if not any(type(each) is str and len(each) > self._max_line for each in tree.values()):
+            line = self.jsonify_log_record(tree)
+            if self._is_short(line):
+                return line
         tree[self._get_rename(TRUNCATED)] = True
         for longest, most in (
             (4096, 500),

@@ -90,9 +90,7 @@ def escape(line: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
-_ESCAPES = {
-    char: encode_basestring(char)[1:-1] for char in ("\\", '"', *map(chr, range(32)))
-}
+_ESCAPES = {char: encode_basestring(char)[1:-1] for char in ("\\", '"', *map(chr, range(32)))}
 _UNESCAPED = bytes(code for code in range(256) if chr(code) not in _ESCAPES)
 
 

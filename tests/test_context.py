@@ -862,6 +862,8 @@ def test_a_span_leaves_what_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     span = SimpleNamespace(get_span_context=lambda: about)
     api = SimpleNamespace(get_current_span=lambda: span)
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", api)
+    active = SimpleNamespace(get_current=object)
+    monkeypatch.setitem(sys.modules, "opentelemetry.context", active)
     incoming = {"traceparent": TRACEPARENT, "tracestate": "v=1", "baggage": "user=7"}
     with logweft.adopt(incoming), logweft.bind(a=1) as work:
         context = with_span(work)

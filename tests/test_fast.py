@@ -532,10 +532,30 @@ def test_a_handler_beside_ours_changes_nothing(place: int, tmp_path: Path) -> No
 
     assert told[0] == told[1]
     keeps_got, errors_got, lines = told[0]
+    assert [*map(list, keeps_got)] == [*map(list, told[1][0])]  # in the same order, too
     assert [each["msg"] for each in keeps_got] == ["paid %s"] * 3 + ["failed"]
     assert [each["msg"] for each in errors_got] == ["failed"]
     assert [line.get("kept") for line in lines] == ([1, 2, 3, 1] if place == 0 else [None] * 4)
     assert all("correlation_id" in each for each in keeps_got) == (place == 1)
+
+
+def test_a_hook_on_the_records_init_is_asked(tmp_path: Path) -> None:
+    """Whoever replaces `LogRecord.__init__` later makes the next record of a known call site."""
+    log, keeps = logging.getLogger("shop"), Keeps()
+    with written(tmp_path / "log"):
+        logging.root.addHandler(keeps)
+        init = logging.LogRecord.__init__
+
+        def hook(self: Any, *args: Any, **kwargs: Any) -> None:
+            init(self, *args, **kwargs)
+            self.hooked = True
+
+        for each in range(4):
+            logging.LogRecord.__init__ = hook if each == 2 else init  # type: ignore[method-assign]
+            log.info("paid %s", each)
+        logging.root.removeHandler(keeps)
+
+    assert [each.get("hooked", False) for each in keeps.kept] == [False, False, True, False]
 
 
 class Signed(logging.LogRecord):

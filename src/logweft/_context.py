@@ -463,33 +463,41 @@ def with_span(context: Context) -> Context:
     Raises:
         Nothing that is an Exception.
     """
-    api = sys.modules.get("opentelemetry.trace")
-    if api is None:
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
         return context
     try:
-        active = api.get_current_span()
+        # The same object while no other span is entered; to ask for the span takes 0.3 µs more.
+        active = sys.modules["opentelemetry.context"].get_current()
         known, result = context.spanned
-        if active is known and result is not None:
-            return result
-        span = active.get_span_context()
-        if not span.is_valid:
-            return context
-        trace_id = f"{span.trace_id:032x}"
-        result = _made(
-            context.correlation_id or trace_id,
-            context.fields,
-            trace_id,
-            f"{span.span_id:016x}",
-            int(span.trace_flags),
-            context.tracestate,
-            context.baggage,
-            shows_trace=True,
-        )
-        # A line's worth of time; the lines of one span are many.
-        object.__setattr__(context, "spanned", (active, result))
-        return result
+        if active is not known:
+            result = _spanned(context, trace.get_current_span().get_span_context())
+            _set_spanned(context, (active, result))
+        return context if result is None else result
     except Exception:  # noqa: BLE001 - another package's object, half imported or of another version
         return context
+
+
+def _spanned(context: Context, span: Any) -> Context | None:
+    """Return *context* with the IDs of *span*, a SpanContext; None: there is no span."""
+    if not span.is_valid:
+        return None
+    trace_id = f"{span.trace_id:032x}"
+    return _made(
+        context.correlation_id or trace_id,
+        context.fields,
+        trace_id,
+        f"{span.span_id:016x}",
+        int(span.trace_flags),
+        context.tracestate,
+        context.baggage,
+        shows_trace=True,
+    )
+
+
+# Past a __setattr__: 0.04 µs, where object.__setattr__ takes 0.1 (3.11).
+set_rendered = Context.rendered.__set__  # type: ignore[attr-defined]  # a slot
+_set_spanned = Context.spanned.__set__  # type: ignore[attr-defined]  # a slot
 
 
 def carry(func: Callable[_P, _R]) -> Callable[_P, _R]:

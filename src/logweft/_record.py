@@ -138,45 +138,77 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
         self.stack_info = sinfo
         self.lineno = lineno
         self.funcName = func
-        if _IN_NS:
-            now = time.time_ns()
-            self.created = now / 1e9
-            self.msecs = (now % 1_000_000_000) // 1_000_000 + 0.0
-            if self.msecs == 999.0 and int(self.created) != now // 1_000_000_000:
-                self.msecs = 0.0  # the division has rounded up to the next second
-            self.relativeCreated = (now - _start) / 1e6
-        else:
-            created = self.created = time.time()
-            self.msecs = int((created - int(created)) * 1000) + 0.0  # gh-89047
-            self.relativeCreated = (created - _start) * 1000
-        if logging.logThreads:
-            self.thread = threading.get_ident()
-            self.threadName = threading.current_thread().name
-        else:
-            self.thread = self.threadName = None
-        if logging.logMultiprocessing:
-            multiprocessing: Any = sys.modules.get("multiprocessing")
-            self.processName = "MainProcess"
-            if multiprocessing is not None:
-                try:
-                    self.processName = multiprocessing.current_process().name
-                except Exception:  # noqa: BLE001 - half imported, as the stdlib has it
-                    self.processName = "MainProcess"
-        else:
-            self.processName = None
-        self.process = _process if logging.logProcesses else None
-        if _HAS_TASK:
-            self.taskName = None
-            asyncio: Any = sys.modules.get("asyncio") if logging.logAsyncioTasks else None  # type: ignore[attr-defined,unused-ignore]  # from 3.12
-            if asyncio is not None:
-                try:
-                    if asyncio._get_running_loop() is not None:  # 0.02 µs; to be refused, 0.19
-                        self.taskName = asyncio.current_task().get_name()
-                except Exception:  # noqa: BLE001 - half imported, or no task, as the stdlib has it
-                    self.taskName = None
+        _set_moment(self)
 
+    global lean_init
     _watch_forks()
-    return functools.update_wrapper(__init__, init) if _is_faithful(init, __init__) else init
+    if not _is_faithful(init, __init__):
+        return init
+    lean_init = functools.update_wrapper(__init__, init)
+    return __init__
+
+
+lean_init: Any = None
+"""What `init_of` has returned last, if it was ours: a record made by `record_like` is one of it."""
+
+
+def _set_moment(self: Any) -> None:
+    """Set what a record has of its moment: the times, the thread, the process, the task."""
+    if _IN_NS:
+        now = time.time_ns()
+        self.created = now / 1e9
+        self.msecs = (now % 1_000_000_000) // 1_000_000 + 0.0
+        if self.msecs == 999.0 and int(self.created) != now // 1_000_000_000:
+            self.msecs = 0.0  # the division has rounded up to the next second
+        self.relativeCreated = (now - _start) / 1e6
+    else:
+        created = self.created = time.time()
+        self.msecs = int((created - int(created)) * 1000) + 0.0  # gh-89047
+        self.relativeCreated = (created - _start) * 1000
+    if logging.logThreads:
+        self.thread = threading.get_ident()
+        self.threadName = threading.current_thread().name
+    else:
+        self.thread = self.threadName = None
+    if logging.logMultiprocessing:
+        multiprocessing: Any = sys.modules.get("multiprocessing")
+        self.processName = "MainProcess"
+        if multiprocessing is not None:
+            try:
+                self.processName = multiprocessing.current_process().name
+            except Exception:  # noqa: BLE001 - half imported, as the stdlib has it
+                self.processName = "MainProcess"
+    else:
+        self.processName = None
+    self.process = _process if logging.logProcesses else None
+    if _HAS_TASK:
+        self.taskName = None
+        asyncio: Any = sys.modules.get("asyncio") if logging.logAsyncioTasks else None  # type: ignore[attr-defined,unused-ignore]  # from 3.12
+        if asyncio is not None:
+            try:
+                if asyncio._get_running_loop() is not None:  # 0.02 µs; to be refused, 0.19
+                    self.taskName = asyncio.current_task().get_name()
+            except Exception:  # noqa: BLE001 - half imported, or no task, as the stdlib has it
+                self.taskName = None
+
+
+def record_like(
+    attributes: dict[str, Any], msg: object, args: Any, extra: Mapping[Any, Any] | None
+) -> logging.LogRecord:
+    """
+    Return another record of a call site, the same that `lean_init` makes.
+
+    *attributes* are those of an earlier one, before the call's own. To copy them takes half the
+    time of setting them one by one, and no second time for the fields: 1.4 against 1.9 µs on 3.11,
+    2.0 against 3.2 on 3.13.
+    """
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__ = attributes.copy()
+    record.msg, record.args = msg, args
+    _set_moment(record)
+    if extra:
+        add_extra(record, extra)
+    return record
 
 
 _start: Any = getattr(logging, "_startTime", 0)
@@ -231,7 +263,7 @@ def findCaller(
 ) -> tuple[str, int, str, str | None]:
     """Return ``(file, line, function, stack)`` of the caller, as the stdlib's method does."""
     try:
-        frame = caller(sys._getframe() if _NEW_CALLER else sys._getframe(1), stacklevel)
+        frame = caller(sys._getframe(1), stacklevel)
     except AttributeError:
         return "(unknown file)", 0, "(unknown function)", None
     stack = None
@@ -252,7 +284,8 @@ def caller(frame: FrameType, stacklevel: int) -> FrameType:
     Return the frame of who called the logger.
 
     Args:
-        frame: that of ``_log``, or one behind it.
+        frame: the first that may be it. That of ``_log`` itself never is, and is best not asked
+            for: it costs 0.1 µs.
         stacklevel: as in `logging.Logger.log`.
 
     Raises:
@@ -262,22 +295,21 @@ def caller(frame: FrameType, stacklevel: int) -> FrameType:
     """
     if not _NEW_CALLER:
         return _caller_310(frame, stacklevel)
-    while stacklevel > 0:
-        behind = frame.f_back
-        if behind is None:
-            break
-        frame = behind
+    while True:
         file = frame.f_code.co_filename
         if file != HERE and not ("importlib" in file and "_bootstrap" in file):
             stacklevel -= 1
-    return frame
+        behind = frame.f_back if stacklevel > 0 else None
+        if behind is None:
+            return frame
+        frame = behind
 
 
 def _caller_310(frame: Any, stacklevel: int) -> FrameType:
     """Go two frames behind ``_log``'s, then *stacklevel* - 1, then past logging's, as 3.10 does."""
-    if frame.f_back.f_code.co_name == "_log":
+    while frame.f_code.co_filename == HERE and frame.f_code.co_name == "_log":
         frame = frame.f_back
-    first = frame = frame.f_back.f_back
+    first = frame = frame.f_back
     while frame is not None and stacklevel > 1:
         frame = frame.f_back
         stacklevel -= 1

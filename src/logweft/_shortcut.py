@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+from . import _record as _lean
 from ._context import current, with_span
 from ._queue import QueueHandler
-from ._record import HERE, LEVELS, SCALARS, add_extra, caller, is_stdlib
+from ._record import HERE, LEVELS, SCALARS, add_extra, caller, is_stdlib, record_like
+from ._render import Site
 
 # A record costs 1.2 µs of the 8 that a line of plain text takes (3.11), its way through handlers
 # another, and nobody else looks at it in most programs. Whoever may have a say in it (a filter, a
@@ -59,7 +61,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
             is_free = False  # nobody is asked before the handlers are
             try:
                 factory = logging.getLogRecordFactory()
-                frame = caller(sys._getframe(), stacklevel)
+                frame = caller(sys._getframe(1), stacklevel)
                 if factory is not Record:
                     record = _record(factory, self.name, level, msg, args, extra, frame)
                 is_free = Logger.handle is handle and not self.filters and not self.disabled
@@ -106,49 +108,45 @@ def _write(
         ``(record, handlers)``: what the handlers behind it still have to get. No handlers: the line
         is not written; no record: and none is made yet.
     """
-    handlers: Sequence[logging.Handler] = ()
+    handlers: list[logging.Handler] = []
     each: logging.Logger | None = logger
     while each is not None:
-        if each.handlers:
-            handlers = [*handlers, *each.handlers]
+        own = each.handlers
+        if own and (len(own) > 1 or type(own[0]) is not _NullHandler):
+            handlers = handlers + own if handlers else own
         each = each.parent if each.propagate else None
-    if len(handlers) > 1:  # libraries have one that does nothing
-        handlers = [each for each in handlers if type(each) is not logging.NullHandler]
-        if len(handlers) > 1 and _IS_GUARDED:
-            return record, None
-    if not handlers:
+    if not handlers or (len(handlers) > 1 and _IS_GUARDED):
         return record, None
     # A handler that is taken over: see Installation._take.
     front = getattr(handlers[0].__dict__.get("handle"), "__self__", None)
     if type(front) is not QueueHandler:
         return record, None
     if record is not None:
-        return record, handlers[1:] if front.write(record) else None
+        level = record.levelno
     renderer = front.renderer(level)
-    if renderer is None or (len(args) == 1 and type(args[0]) not in SCALARS):
-        return None, None
-    code = frame.f_code
-    level_name = LEVELS.get(level)
-    template = msg if args else None
-    # By the instruction, as a line's number takes long to find in a long function.
-    key = id(code), frame.f_lasti, logger.name, level_name, template
-    site = renderer.sites.get(key) or renderer.site(
-        key,
-        (logger.name, level_name, code.co_filename, frame.f_lineno, code.co_name, template),
-        code,
-    )
-    if len(handlers) > 1 or site.is_access:
-        record = _record(logging.LogRecord, logger.name, level, msg, args, extra, frame)
+    if renderer is None:
+        return record, None
     context = with_span(current())
-    line = renderer.render(
-        site,
-        time.time() if record is None else record.created,
-        msg,
-        args,
-        context,
-        extra.items() if extra else (),
-        record,
-    )
+    if record is not None:
+        line = renderer.line(record, context)
+    elif len(args) == 1 and type(args[0]) not in SCALARS:
+        return None, None
+    else:
+        code = frame.f_code
+        level_name = LEVELS.get(level)
+        template = msg if args else None
+        # By the instruction, as a line's number takes long to find in a long function.
+        key = id(code), frame.f_lasti, logger.name, level_name, template
+        site = renderer.sites.get(key) or renderer.site(
+            key,
+            (logger.name, level_name, code.co_filename, frame.f_lineno, code.co_name, template),
+            code,
+        )
+        if len(handlers) > 1 or site.is_access:
+            record = _record_of(site, logger.name, level, msg, args, extra, frame)
+        created = time.time() if record is None else record.created
+        fields = extra.items() if extra else ()
+        line = renderer.render(site, created, msg, args, context, fields, record)
     if line is None:
         return record, None
     if record is not None:
@@ -175,7 +173,27 @@ def _record(
     return record
 
 
+def _record_of(
+    site: Site,
+    name: str,
+    level: int,
+    msg: str,
+    args: Any,
+    extra: dict[str, Any] | None,
+    frame: FrameType,
+) -> Any:
+    """Return the record of a call at a *site* whose earlier ones are known, as `_record` does."""
+    if logging.LogRecord.__init__ is not _lean.lean_init:  # somebody has a hook on it
+        return _record(logging.LogRecord, name, level, msg, args, extra, frame)
+    if site.attributes is None:
+        record = _record(logging.LogRecord, name, level, "", (), None, frame)
+        site.attributes = dict(vars(record))  # no longer one that shares its keys
+    return record_like(site.attributes, msg, args, extra)
+
+
 _record.__code__ = _record.__code__.replace(co_filename=HERE)  # a factory may look, too
+
+_NullHandler = logging.NullHandler  # which libraries have, and which does nothing
 
 # From 3.14 on `Logger.handle` ignores what a handler logs while it has a record, lest it recurse.
 _IS_GUARDED = hasattr(logging.Logger, "_tls")

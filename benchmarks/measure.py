@@ -52,7 +52,7 @@ class Effort(NamedTuple):
     bursts: int = 30
     pause_s: float = 0.005
     budget_s: float = 1.0
-    requests: int = 1_000
+    requests: int = 3_000
 
     @classmethod
     def quick(cls) -> Effort:

@@ -723,6 +723,24 @@ def test_fast_and_plain_write_the_same(tmp_path: Path) -> None:
     assert len(told[0]) == len(ORDINARY) + 4
 
 
+def test_an_ordinary_line_waits_for_no_compiler() -> None:
+    """install() compiles what ordinary lines need; the first request does not wait for it."""
+    program = """
+import logging, re, logweft
+logweft.install(level="INFO")
+compiled, compile = [], re.compile
+re.compile = lambda *args: compiled.append(args) or compile(*args)
+log = logging.getLogger("shop")
+for each in range(12):
+    log.info("User %s logged in from %s", each, "192.168.1.1", extra={"path": "/a/b", "ms": 1.5})
+assert not compiled, compiled
+"""
+    done = run(program)
+
+    assert done.code == 0, done.err
+    assert len(done.lines) == 12
+
+
 def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
     """Eight threads at once, each with its own ID and fields: every line has its own."""
     with written(tmp_path / "log"):

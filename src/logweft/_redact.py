@@ -120,7 +120,7 @@ _NEXT_FRAME = Pattern(r'\n(?=  File ")')
 
 # Fields of a pair spelt out: {"name": "Authorization", "value": "..."}
 _NAME_FIELDS = ("name", "key", "header", "field", "k", "Name", "Key", "parameter", "param")
-_VALUE_FIELDS = frozenset({"value", "values", "v", "Value", "val"})
+VALUE_FIELDS = frozenset({"value", "values", "v", "Value", "val"})
 
 # The last word of a name whose number is no card's.
 _COUNTS = frozenset(
@@ -690,7 +690,7 @@ class Redactor:
             try:
                 is_word = len(key) < 16 and key.isidentifier() and not registered
                 name = key if is_word else self.text(key)
-                told = self.field(key, member, (*path, key), pair and key in _VALUE_FIELDS)
+                told = self.field(key, member, (*path, key), pair and key in VALUE_FIELDS)
                 if told is DROPPED:
                     continue
             except Exception:  # noqa: BLE001 - fails closed
@@ -728,7 +728,7 @@ class Redactor:
 
     def is_spelt_out(self, value: dict[str, Any]) -> bool:
         """Say whether *value* is ``{"name": a secret's name, "value": ...}``."""
-        if not 2 <= len(value) <= 6 or _VALUE_FIELDS.isdisjoint(value):
+        if not 2 <= len(value) <= 6 or VALUE_FIELDS.isdisjoint(value):
             return False
         names = (value.get(field) for field in _NAME_FIELDS)
         return any(

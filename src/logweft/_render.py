@@ -18,7 +18,7 @@ from ._context import NOTHING, Context, set_rendered
 from ._names import NONE
 from ._pattern import Pattern
 from ._plain import MAX_ITEMS, Walk, exception_fields
-from ._redact import DROPPED, SOURCES, Redactor
+from ._redact import DROPPED, SOURCES, VALUE_FIELDS, Redactor
 from ._slots import Slots
 
 # What is constant is escaped, redacted and put together once: per call site (head and tail of the
@@ -44,6 +44,9 @@ _CORRELATION_ID = "correlation_id"
 
 # Values in a field; a line of 15 KiB has room for few more.
 _MAX_NODES = 1_000
+
+_CONTAINERS = frozenset({dict, list, tuple})
+_BEGINS_OF_NAMES = ('"-', '["')
 
 # Levels of a field that are written at once; the deeper ones take the longer way.
 _MAX_DEPTH = 8
@@ -480,8 +483,40 @@ class Renderer:
             Declined: it is not, or is more than *depth* levels deep.
         """
         cls = type(value)
+        # Texts and whole numbers are written here, as most are these: a call takes as long again.
+        text, literals, max_line = "", self._literals, self._max_line
+        if not depth and cls in _CONTAINERS:
+            raise Declined
+        if cls is dict:
+            names = self._names
+            for name, member in value.items():
+                fragment = names.get(name)
+                if not fragment:
+                    text += self._inner(name, member, value, depth)
+                elif type(member) is str:
+                    text += fragment + (literals.get(member) or self._literal(member))
+                elif type(member) is int and -_MAX_NUMBER < member < _MAX_NUMBER:
+                    text += f"{fragment}{member}"
+                else:
+                    text += fragment + self._json(member, depth - 1)
+                if len(text) > max_line:
+                    raise Declined
+            return f"{{{text[1:]}}}"
+        if cls is list or cls is tuple:
+            for member in value:
+                if type(member) is str:
+                    part = literals.get(member) or self._literal(member)
+                else:
+                    part = self._json(member, depth - 1)
+                # What may be an option's name, or the name of what stands beside it in a pair.
+                if part[:2] in _BEGINS_OF_NAMES:
+                    raise Declined
+                text += f",{part}"
+                if len(text) > max_line:
+                    raise Declined
+            return f"[{text[1:]}]"
         if cls is str:
-            return self._literals.get(value) or self._literal(value)
+            return literals.get(value) or self._literal(value)
         if cls is bool:
             return "true" if value else "false"
         if cls is int and -_MAX_NUMBER < value < _MAX_NUMBER:
@@ -490,38 +525,10 @@ class Renderer:
             return "null"
         if cls is float and value - value == 0.0:
             return repr(value)
-        if not depth:
-            raise Declined
-        text = ""
-        if cls is dict:
-            names, literals, redactor = self._names, self._literals, self._redactor
-            if redactor is not None and redactor.is_spelt_out(value):
-                raise Declined
-            for name, member in value.items():
-                fragment = names.get(name)
-                if not fragment:
-                    text += self._inner(name, member, depth)
-                elif type(member) is str:  # here, as most are: a call takes as long again
-                    text += fragment + (literals.get(member) or self._literal(member))
-                else:
-                    text += fragment + self._json(member, depth - 1)
-                if len(text) > self._max_line:
-                    raise Declined
-            return f"{{{text[1:]}}}"
-        if cls is list or cls is tuple:
-            for member in value:
-                part = self._json(member, depth - 1)
-                # What may be an option's name, or the name of what stands beside it in a pair.
-                if part[:2] in ('"-', '["'):
-                    raise Declined
-                text += f",{part}"
-                if len(text) > self._max_line:
-                    raise Declined
-            return f"[{text[1:]}]"
         raise Declined
 
-    def _inner(self, name: Any, value: Any, depth: int) -> str:
-        """Return ``,"name": value`` of a mapping's member whose name says something, or is new."""
+    def _inner(self, name: Any, value: Any, whole: dict[Any, Any], depth: int) -> str:
+        """Return ``,"name": value`` of a member of *whole* whose name says something, or is new."""
         names, redactor = self._names, self._redactor  # as in `_literal`
         fragment = f",{encode_basestring(name)}:" if type(name) is str else ""
         if name not in names:
@@ -529,13 +536,20 @@ class Renderer:
                 raise Declined
             if self._clean(name) != name:
                 raise Declined
-            tells = redactor is not None and (redactor.names.kind(name) != NONE or name in SOURCES)
+            tells = redactor is not None and (
+                redactor.names.kind(name) != NONE or name in SOURCES or name in VALUE_FIELDS
+            )
             if len(names) >= _MAX_KEYS:
                 names.clear()
             names[name] = "" if tells else fragment
-        if names[name]:
+        if names[name] or redactor is None:
             return fragment + self._json(value, depth - 1)
-        if redactor is None or type(value) is not str:
+        if name in VALUE_FIELDS:
+            if redactor.is_spelt_out(whole):
+                raise Declined
+            if redactor.names.kind(name) == NONE:
+                return fragment + self._json(value, depth - 1)
+        if type(value) is not str:
             raise Declined
         told = redactor.field(name, value, (name,))
         return "" if told is DROPPED else fragment + encode_basestring(told)

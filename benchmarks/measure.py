@@ -49,7 +49,7 @@ class Effort(NamedTuple):
 
     records: int = 50_000
     others: int = 2_000
-    bursts: int = 30
+    bursts: int = 100
     pause_s: float = 0.005
     budget_s: float = 1.0
     requests: int = 3_000
@@ -183,7 +183,7 @@ def _plain(
     log, run = target.logger("shop.orders"), case.run
     burst = SCENARIOS[name].burst
     warm_up = burst * SCENARIOS[name].warm_up
-    bursts = effort.bursts if is_headline else max(5, effort.bursts // 2)
+    bursts = effort.bursts if is_headline else max(5, effort.bursts // 4)
     numbers: list[int] = []
 
     def next_numbers(count: int) -> list[int]:

@@ -539,6 +539,25 @@ def test_a_handler_beside_ours_changes_nothing(place: int, tmp_path: Path) -> No
     assert all("correlation_id" in each for each in keeps_got) == (place == 1)
 
 
+def test_a_handler_added_while_a_line_is_made_gets_the_next(tmp_path: Path) -> None:
+    """A handler that comes during a call, here by an argument's text, costs nobody that call."""
+    log, keeps = logging.getLogger("shop"), Keeps()
+
+    class Adds:
+        def __str__(self) -> str:
+            logging.root.addHandler(keeps)
+            return "added"
+
+    with written(tmp_path / "log"):
+        log.info("%s %s", Adds(), 1)
+        log.info("next")
+        logging.root.removeHandler(keeps)
+
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["added 1", "next"]
+    assert [each["msg"] for each in keeps.kept] == ["next"]
+
+
 def test_a_hook_on_the_records_init_is_asked(tmp_path: Path) -> None:
     """Whoever replaces `LogRecord.__init__` later makes the next record of a known call site."""
     log, keeps = logging.getLogger("shop"), Keeps()

@@ -121,7 +121,7 @@ def _write(
     while each is not None:
         own = each.handlers
         if own and (len(own) > 1 or type(own[0]) is not _NullHandler):
-            handlers = handlers + own if handlers else own
+            handlers = [*handlers, *own]  # a copy: others may add to theirs at any time
         each = each.parent if each.propagate else None
     if not handlers or (len(handlers) > 1 and _IS_GUARDED):
         return record, None

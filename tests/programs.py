@@ -113,4 +113,6 @@ def clean_environment() -> dict[str, str]:
         "NO_COLOR",
         "FORCE_COLOR",
     )
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    # Now and then gRPC's core writes to stderr by itself that a server has said good-bye.
+    return {**kept, "GRPC_VERBOSITY": "ERROR"}

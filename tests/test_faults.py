@@ -1213,8 +1213,11 @@ def test_a_signal_handler_logs_every_fifth_of_a_millisecond(
     lines = Counter(messages((tmp_path / "app.log").read_text()))
     assert f"0 {logged[0][-1]}" in lines
     if not errors:
-        expected = [f"{kind} {number}" for kind in (0, 1) for number in logged[kind]]
-        assert lines == Counter(expected)
+        expected = Counter(f"{kind} {number}" for kind in (0, 1) for number in logged[kind])
+        assert not expected - lines
+        assert set(lines.values()) == {1}
+        # Beside them stand those whose caller had a RecursionError behind the call, the handler's.
+        assert period < 0.0002 or lines == expected
 
 
 @rounds(1, 5)

@@ -570,7 +570,7 @@ def test_a_hook_on_the_records_init_is_asked(tmp_path: Path) -> None:
             self.hooked = True
 
         for each in range(4):
-            logging.LogRecord.__init__ = hook if each == 2 else init  # type: ignore[method-assign]
+            logging.LogRecord.__init__ = hook if each == 2 else init  # type: ignore[method-assign]  # what a hook is
             log.info("paid %s", each)
         logging.root.removeHandler(keeps)
 

@@ -600,7 +600,7 @@ def _warm_up() -> None:
     """
     Compile what ordinary lines need.
 
-    It takes 3 ms, in which a program's first request would wait, and the tenth again; and in which
+    It takes 3 ms, in which a program's first call would wait, and its eleventh again; and in which
     signal handlers that log would come by, begin anew, and go on until no stack is left.
     """
     slots = Slots(_redact.DEFAULT)

@@ -46,7 +46,7 @@ _CORRELATION_ID = "correlation_id"
 _MAX_NODES = 1_000
 
 _CONTAINERS = frozenset({dict, list, tuple})
-_BEGINS_OF_NAMES = ('"-', '["')
+_BEGINS_OF_NAMES = '"-', '["'
 
 # Levels of a field that are written at once; the deeper ones take the longer way.
 _MAX_DEPTH = 8
@@ -509,7 +509,7 @@ class Renderer:
                 else:
                     part = self._json(member, depth - 1)
                 # What may be an option's name, or the name of what stands beside it in a pair.
-                if part[:2] in _BEGINS_OF_NAMES:
+                if part.startswith(_BEGINS_OF_NAMES):
                     raise Declined
                 text += f",{part}"
                 if len(text) > max_line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import json
 import logging
 import sys
@@ -110,9 +111,7 @@ def record_of(msg: Any, args: Any, extra: dict[str, Any]) -> logging.LogRecord:
     extra=st.dictionaries(NAMES, VALUES, max_size=4),
     bound=st.dictionaries(NAMES, VALUES, max_size=2),
     error=st.none() | ERRORS,
-    redact=st.sampled_from(
-        [True, False, {"names": ["exception", "sku"]}, {"rules": {"name": "drop"}}]
-    ),
+    redact=st.sampled_from([True, False, {"names": ["sku"]}, {"rules": {"name": "drop"}}]),
 )
 def test_the_quick_line_is_the_plain_one(
     template: str,
@@ -210,6 +209,49 @@ def test_a_secret_registered_later_leaves_no_line() -> None:
             assert "registered-later-1" not in formatter.format(record)
 
 
+def test_a_call_site_looked_up_before_a_secret_is_registered_leaves_no_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread that stops between the two, while others go on, does not write what it has found."""
+    formatter, secret = logweft.JsonFormatter(), "registered-meanwhile"
+    renderer: Any = formatter.renderer
+    monkeypatch.setattr(_redact, "registered", _redact.registered)  # given back at the end
+    site = renderer.site("key", ("shop", "INFO", "shop.py", 1, "pay", None))
+    assert secret in renderer.render(site, 0.0, secret, (), NOTHING, (), None)
+
+    logweft.register_secret(secret)
+    for _ in range(2):  # another thread's calls, with which all begins anew
+        formatter.format(record_of("paid", (), {}))
+
+    assert renderer.render(site, 0.0, secret, (), NOTHING, (), None) is None
+
+
+def test_a_call_while_all_begins_anew_writes_no_registered_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call that comes in the midst of the other's renewal sees nothing of before."""
+    formatter, secret = logweft.JsonFormatter(), "registered-in-the-midst"
+    record, other = record_of("paid by %s", (secret,), {"who": secret}), record_of("paid", (), {})
+    lines = []
+    for _ in range(20):
+        formatter.format(record)
+    formatter.format(other)  # so that nothing else is looked at
+    monkeypatch.setattr(_redact, "registered", _redact.registered)  # given back at the end
+    logweft.register_secret(secret)
+    values: Any = _redact.Redactor.values.fget  # type: ignore[attr-defined]  # a property
+
+    def interrupted(self: Any) -> Any:
+        monkeypatch.setattr(_redact.Redactor, "values", property(values))
+        lines.append(formatter.format(record))
+        return values(self)
+
+    monkeypatch.setattr(_redact.Redactor, "values", property(interrupted))
+    lines += [formatter.format(other), formatter.format(record)]
+
+    assert len(lines) == 3
+    assert not any(secret in line for line in lines)
+
+
 UNIQUE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -259,7 +301,7 @@ def test_ids_put_out_nothing_that_is_kept(make: Any, monkeypatch: pytest.MonkeyP
     for _ in range(3_000):
         with logweft.adopt(make()), logweft.bind(tenant="acme") as context:
             assert formatter.renderer.line(record_of("paid", (), {}), context) is not None
-    assert set(formatter.renderer._literals) == {"acme"}
+    assert set(formatter.renderer.known.literals) == {"acme"}
 
 
 def test_a_context_is_rendered_once() -> None:
@@ -297,6 +339,66 @@ def test_a_secret_registered_while_a_context_is_rendered(monkeypatch: pytest.Mon
         lines = [formatter.format(record) for _ in range(2)]
     assert "the next one" in lines[1]
     assert "registered-later-2" not in lines[1]
+
+
+class Name(str, enum.Enum):
+    """Keys of a kind that equals its text."""
+
+    password = "password"
+    value = "value"
+
+
+class Text(str):
+    """Another such kind."""
+
+
+@pytest.mark.parametrize(
+    ("first", "extra"),
+    [
+        ({"form": {"password": "h"}}, {"form": {Name.password: "h", "n": 1}}),
+        ({"form": {"value": 1}}, {"form": {Name.value: 1, "n": 1}}),
+        ({"form": {"user": 1}}, {"form": {Text("user"): 1}}),
+        ({"user": 1}, {Text("user"): 1}),
+        ({}, {"ids": list(range(1001))}),
+        ({}, {"ids": {f"k{each}": 1 for each in range(1001)}}),
+        ({}, {f"k{each}": 1 for each in range(1001)}),
+        ({}, {"stack_trace": "  password = user_pass1"}),
+        ({}, {"password": "\ud800abcd"}),
+        ({}, {"password": "a" * (1 << 20) + " b1234"}),
+    ],
+)
+def test_odd_fields_are_told_the_plain_way(first: dict[Any, Any], extra: dict[Any, Any]) -> None:
+    """A key that only equals a known one, many members, a text to be cut: as the plain way does."""
+    quick, plain = (logweft.JsonFormatter(redact={"rules": {"name": "mask"}}) for _ in range(2))
+    plain.renderer = None
+    for each in (first, extra):
+        record = record_of("paid", (), each)
+        line = quick.format(record)
+        assert line == plain.format(record)
+        json.loads(line)
+
+
+@pytest.mark.parametrize(
+    "name", ["message", "template", "file", "line", "function", "service", "level", "logger"]
+)
+def test_a_field_of_the_line_may_be_secret_by_its_name(name: str) -> None:
+    """What the user names is withheld, also where it is a field that each line has."""
+    formatter = logweft.JsonFormatter(service="shop", redact={"names": [name]})
+    for _ in range(2):
+        line = json.loads(formatter.format(record_of("paid %s", ("x",), {})))
+        assert line[name] == "[redacted]"
+
+
+def test_an_option_that_is_a_known_secret_hides_what_is_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In ["--my-password", "x"] the second goes too, though the first is told no more."""
+    formatter = logweft.JsonFormatter()
+    monkeypatch.setattr(_redact, "registered", _redact.registered)  # given back at the end
+    logweft.register_secret("--my-password")
+    for _ in range(3):
+        record = record_of("run", (), {"argv": ["--my-password", "hunter2"]})
+        assert "hunter2" not in formatter.format(record)
 
 
 @pytest.mark.parametrize("options", [{"rename_fields": {"level": "severity"}}, {"datefmt": "%Y"}])
@@ -475,6 +577,8 @@ SAYS = {
     "a hook on handle": "wrapped(logging.Logger, 'handle')",
     "a hook on callHandlers": "wrapped(logging.Logger, 'callHandlers')",
     "a hook on findCaller": "wrapped(logging.Logger, 'findCaller')",
+    "a hook on LogRecord": "wrapped(logging.LogRecord, '__init__')",
+    "a hook on getMessage": "wrapped(logging.LogRecord, 'getMessage')",
     "a subclass": "logging.setLoggerClass(Sub); log = logging.getLogger('shop.sub')",
 }
 
@@ -575,6 +679,76 @@ def test_a_hook_on_the_records_init_is_asked(tmp_path: Path) -> None:
         logging.root.removeHandler(keeps)
 
     assert [each.get("hooked", False) for each in keeps.kept] == [False, False, True, False]
+
+
+def test_two_levels_of_one_name_keep_their_numbers(tmp_path: Path) -> None:
+    """A handler behind ours gets the level that was logged, also where another has its name."""
+    log, keeps = logging.getLogger("shop"), Keeps()
+    logging.addLevelName(35, "NOTICE")
+    logging.addLevelName(36, "NOTICE")
+    with written(tmp_path / "log"):
+        logging.root.addHandler(keeps)
+        for level in (35, 36, 35):
+            log.log(level, "paid")
+        logging.root.removeHandler(keeps)
+
+    assert [each["levelno"] for each in keeps.kept] == [35, 36, 35]
+
+
+INTERRUPTED = """
+import logging, os, signal, sys, logweft
+from logweft import _listener
+class Late(Exception): pass
+def late(*args):
+    raise Late
+signal.signal(signal.SIGALRM, late)
+installation = logweft.install(level="INFO")
+put = _listener.Listener.put
+def interrupted(self, *args):
+    put(self, *args)
+    if sys._getframe(1).f_code.co_name == "put":  # the queue's, of a log call
+        _listener.Listener.put = put
+        os.kill(os.getpid(), signal.SIGALRM)
+_listener.Listener.put = interrupted
+try:
+    logging.info("once")
+except Late:
+    logging.info("late")
+"""
+
+
+def test_a_signal_handlers_exception_is_the_callers() -> None:
+    """What a signal handler raises after the line is queued goes its way, and the line is one."""
+    done = run(INTERRUPTED)
+
+    assert done.code == 0, done.err
+    assert [line["message"] for line in done.lines] == ["once", "late"]
+
+
+FACTORY = """
+import logging, sys
+before = logging.getLogRecordFactory()
+def factory(name, *args, **kwargs):
+    record = before(name, *args, **kwargs)
+    record.short = name.rsplit(".")[-1]
+    record.note = "password=hunter2"
+    return record
+logging.setLogRecordFactory(factory)
+import logweft
+handler = logging.StreamHandler()
+handler.setFormatter(logging.Formatter('{"message": "%(message)s", "note": "%(note)s"}'))
+handler.addFilter(logweft.RedactionFilter())
+logging.root.addHandler(handler)
+logging.warning("hello")
+"""
+
+
+def test_a_record_factory_is_asked_for_log_calls_alone() -> None:
+    """One that wants a logger's name breaks no import, and what it sets is redacted."""
+    done = run(FACTORY)
+
+    assert done.code == 0, done.err
+    assert done.lines == [{"message": "hello", "note": "password=[redacted]"}]
 
 
 class Signed(logging.LogRecord):

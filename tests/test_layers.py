@@ -32,6 +32,7 @@ ZERO = (
 """Layer 0: pure, or the Context alone."""
 
 ONE = (
+    "_record",
     "_access",
     "_filter",
     "_redaction_filter",
@@ -39,7 +40,6 @@ ONE = (
     "_formatter",
     "_console",
     "_logger",
-    "_record",
     "_targets",
     "_listener",
     "_queue",
@@ -63,7 +63,7 @@ TABLE: dict[str, Row] = {
     **{name: Row((*ZERO, *ONE[:index])) for index, name in enumerate(ONE)},
     # orjson and msgspec are encoders the user may have installed; asked for inside a function.
     "_formatter": Row(
-        (*ZERO, "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
+        (*ZERO, "_record", "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
     ),
     "_options": Row((*ZERO, "_listener", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),

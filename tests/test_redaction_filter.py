@@ -351,7 +351,7 @@ def test_it_fails_closed() -> None:
 
     lines.handler.handle(record)
 
-    assert lines.text == "WARNING None [redacted] [redacted]\n"
+    assert lines.text == "WARNING  [redacted] [redacted]\n"
     assert lines.filter.errors == 1
 
 

@@ -97,6 +97,10 @@ def calls(seed: int, number: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield template, tuple(args)
 
 
+UUID = "123e4567-e89b-12d3-a456-426614174000"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 def is_quiet(redactor: Redactor, slots: Slots, template: str, args: tuple[Any, ...]) -> bool:
     """Say what the renderer would: whether the message gets no look."""
     if redactor.arguments(template, ("",) * len(args))[0] is not template:
@@ -205,6 +209,23 @@ def test_a_field_is_the_formatters(options: dict[str, Any]) -> None:
         ("<%s>%s</%s>", ("password", "hunter2", "password")),
         ("user[%s]=%s", ("password", "hunter2")),
         ("/callback?%s=%s", ("token", "hunter2")),
+        ("Your %s code is %d", ("verification", 123456)),
+        ("%s key is %s", ("API", "abc123")),
+        ("%s number is %s", ("account", "12345678")),
+        ("%s key changed to abc12 --", ("API",)),
+        ("request_id=%s path=%s", (TRACE, f"/verify/{UUID}")),
+        ("sent_password_reset_mail link=%s", (f"https://shop.example/reset/{UUID}",)),
+        ("notification-delivered to %s", ("https://hooks.slack.com/services/T0/B0/abcd1234efg",)),
+        ("webhook-delivered to %s", ("/api/webhooks/123456/abcdefgh",)),
+        ("password-reset-requested for %s", (f"hvs.{UUID}",)),
+        ("%s %s", ("Negotiate", TRACE)),
+        ("%s %s", ("next-token", TRACE)),
+        ("%.8s: %s", ("passwordless", "hunter2")),
+        ("password %.2s %s", ("issue", "hunter2")),
+        ("%.6s %s", ("Bearers", "abcdef123456")),
+        ("paid that user with %s %s", ("NO93-8601", "1117-947")),
+        ("session=%s:%5d", ("abcdef123456x", 7)),
+        ("%s|%s </x>", ("<app.Password object at 0x7f0123456789>", "hunter2")),
     ],
 )
 def test_whatever_may_make_a_secret_gets_a_look(template: str, args: tuple[Any, ...]) -> None:
@@ -224,6 +245,8 @@ def test_whatever_may_make_a_secret_gets_a_look(template: str, args: tuple[Any, 
         ("HTTP Request: %s %s", ("GET", "https://api.example.com/v1/orders/17")),
         ("connected to %s:6379, %d idle", ("cache-1.internal", 3)),
         ("Watching for file changes with %s", ("StatReloader",)),
+        ("took %.3f s, part %02d", (0.25, 7)),
+        ("signing key for %s loaded", ("eu-west-1",)),
         ("span %s of trace %s", ("00f067aa0ba902b7", "4bf92f3577b34da6a3ce929d0e0e4736")),
     ],
 )

@@ -19,9 +19,11 @@ from pythonjsonlogger.json import JsonFormatter as _PythonJsonFormatter
 from ._access import access_fields
 from ._context import NOTHING, Context
 from ._filter import CONTEXT
+from ._names import NONE
 from ._plain import MAX_ITEMS, Walk, exception_fields, frames, path, put, text, type_name
+from ._record import OWN
 from ._redact import Redactor, make_redactor, shown
-from ._render import OWN, Renderer, escape
+from ._render import Renderer, escape
 
 _TRACE = ("trace_id", "span_id", "trace_flags")
 HEAD = ("timestamp", "level", "logger", "message", "correlation_id", *_TRACE)
@@ -47,8 +49,7 @@ MAX_LINE = 15 * 1024
 
 MIN_MAX_LINE = 1024
 
-# What a record has of itself differs by version (`taskName`, 3.12), so it is asked, not listed.
-_RECORD = frozenset({*vars(logging.makeLogRecord({})), *RESERVED_ATTRS})
+_RECORD = frozenset({*OWN, *RESERVED_ATTRS})
 
 # Set by formatters and filters; and uvicorn repeats each message in terminal colours.
 _NOT_FIELDS = frozenset({"message", "asctime", CONTEXT, "color_message"})
@@ -253,7 +254,13 @@ class JsonFormatter(_PythonJsonFormatter):
             and not any(changed)
             and self.reserved_attrs.issuperset(OWN)
             and not self._is_customised()
-            and not (self._redactor is not None and self._redactor.has_paths)
+            and not (self._redactor is not None and self._withholds_ours(self._redactor))
+        )
+
+    def _withholds_ours(self, redactor: Redactor) -> bool:
+        """Say whether a field of the line itself may be a secret, by its name or path."""
+        return redactor.has_paths or any(
+            redactor.names.kind(each) != NONE for each in self._written
         )
 
     def _make_renderer(self) -> Renderer:
@@ -351,7 +358,7 @@ class JsonFormatter(_PythonJsonFormatter):
         users = dict(self._users_fields(record, message_dict))
         for key, value in islice(users.items(), MAX_ITEMS):
             name = wanted = key if type(key) is str else Walk().key(key)
-            while name in self._written or (name is not key and name in users):
+            while name in self._written or (name != key and name in users):
                 name = f"{name}_"
             # Of equal names the later wins, but one that had to move takes nobody's place.
             if name is wanted:

@@ -1,32 +1,17 @@
-"""get_logger: for new code, a LoggerAdapter that takes fields as keywords. Used by nobody here."""
+"""get_logger: for new code, a LoggerAdapter that takes fields as keywords."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from ._record import accept_extra
 
 if TYPE_CHECKING:
     _Adapter = logging.LoggerAdapter[logging.Logger]
 else:
     _Adapter = logging.LoggerAdapter  # not subscriptable on 3.10
-
-# What `Logger.makeRecord` refuses in `extra`; asked, since the record differs by version.
-REFUSED = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
-
-
-def accept_extra(extra: Mapping[Any, Any], taken: Collection[str] = REFUSED) -> dict[Any, Any]:
-    """
-    Return *extra* with an underscore behind each name of *taken*: `Logger.makeRecord` refuses it.
-
-    ``{"name": "Ada"}`` gives ``{"name_": "Ada"}``, where the stdlib raises KeyError.
-    """
-    accepted: dict[Any, Any] = {}
-    for name, value in extra.items():
-        while name in taken or name in accepted:
-            name = f"{name}_"
-        accepted[name] = value
-    return accepted
 
 
 class FieldLogger(_Adapter):

@@ -1,4 +1,4 @@
-"""How records are made, leaner: the same ones, in less time. Used by install()."""
+"""Records: what they have of themselves, and the same ones in less time. Used by all above."""
 
 from __future__ import annotations
 
@@ -10,11 +10,42 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FrameType, FunctionType
 from typing import Any
 
-from ._logger import REFUSED, accept_extra
+
+def bare_record(**attributes: Any) -> logging.LogRecord:
+    """
+    Return a record that nobody has logged, with *attributes*.
+
+    `logging.makeLogRecord` would ask the record factory that somebody has set, and with no name.
+    """
+    record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
+    record.__dict__.update(attributes)
+    return record
+
+
+OWN = tuple(vars(bare_record()))
+"""What a record has of itself, in the order of its `__init__`; `taskName` from 3.12 on."""
+
+REFUSED = frozenset({*OWN, "message", "asctime"})
+"""What `Logger.makeRecord` refuses in ``extra``."""
+
+
+def accept_extra(extra: Mapping[Any, Any], taken: Collection[str] = REFUSED) -> dict[Any, Any]:
+    """
+    Return *extra* with an underscore behind each name of *taken*: `Logger.makeRecord` refuses it.
+
+    ``{"name": "Ada"}`` gives ``{"name_": "Ada"}``, where the stdlib raises KeyError.
+    """
+    accepted: dict[Any, Any] = {}
+    for name, value in extra.items():
+        while name in taken or name in accepted:
+            name = f"{name}_"
+        accepted[name] = value
+    return accepted
+
 
 # What the stdlib looks up for each record, of the many that come from one place.
 _names: dict[str, tuple[str, str]] = {}
@@ -22,8 +53,6 @@ _MAX_NAMES = 4_096
 
 LEVELS: dict[Any, str] = getattr(logging, "_levelToName", {})
 """``{number: name}``, logging's own."""
-
-_MOST_OWN = len(vars(logging.makeLogRecord({})))
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
 """Arguments that are no mapping; the stdlib takes a single mapping for the named arguments."""
@@ -74,7 +103,7 @@ def add_extra(record: logging.LogRecord, extra: Mapping[Any, Any]) -> None:
     """Set the call's own fields, with an underscore behind a name that is the record's already."""
     fields = record.__dict__
     # A factory may have set more attributes than a record has by itself.
-    is_taken = len(fields) > _MOST_OWN and not fields.keys().isdisjoint(extra)
+    is_taken = len(fields) > len(OWN) and not fields.keys().isdisjoint(extra)
     if is_taken or not REFUSED.isdisjoint(extra):
         extra = accept_extra(extra, REFUSED | fields.keys())
     fields.update(extra)
@@ -140,20 +169,8 @@ def init_of(init: Callable[..., None]) -> Callable[..., None]:
         self.funcName = func
         _set_moment(self)
 
-    global _init
     _watch_forks()
-    if not _is_faithful(init, __init__):
-        return init
-    _init = functools.update_wrapper(__init__, init)
-    return __init__
-
-
-_init: Any = None
-
-
-def is_init_ours() -> bool:
-    """Say whether records are made by what `init_of` has returned, so that `record_like` may."""
-    return logging.LogRecord.__init__ is _init
+    return functools.update_wrapper(__init__, init) if _is_faithful(init, __init__) else init
 
 
 def _set_moment(self: Any) -> None:
@@ -197,7 +214,11 @@ def _set_moment(self: Any) -> None:
 
 
 def record_like(
-    attributes: dict[str, Any], msg: object, args: Any, extra: Mapping[Any, Any] | None
+    attributes: dict[str, Any],
+    level: int,
+    msg: object,
+    args: Any,
+    extra: Mapping[Any, Any] | None,
 ) -> logging.LogRecord:
     """
     Return another record of a call site, the same that our `LogRecord.__init__` makes.
@@ -208,7 +229,7 @@ def record_like(
     """
     record = logging.LogRecord.__new__(logging.LogRecord)
     record.__dict__ = attributes.copy()
-    record.msg, record.args = msg, args
+    record.levelno, record.msg, record.args = level, msg, args  # two levels may have one name
     _set_moment(record)
     if extra:
         add_extra(record, extra)

@@ -11,13 +11,11 @@ from typing import Any
 from ._context import Context
 from ._filter import CONTEXT, accepted
 from ._plain import Walk, exception_fields, frames, text
+from ._record import REFUSED, bare_record
 from ._redact import MARKER, Redactor
 
 _RETURNS_RECORDS = sys.version_info >= (3, 12)
 """Whether `logging.Filterer.filter` takes a record that a filter returns in place of its own."""
-
-# What a record has of itself, and is no field of the call's; `taskName` is there from 3.12 on.
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 # Those that are not made below, and may hold somebody's text.
 _TEXTS = ("name", "threadName", "processName", "taskName", "pathname", "filename", "module")
@@ -86,7 +84,7 @@ class RedactionFilter(logging.Filter):
 
     def _copied(self, record: logging.LogRecord) -> logging.LogRecord:
         # Exactly a LogRecord: another class's getMessage() may format the message once more.
-        copy = logging.makeLogRecord({})
+        copy = bare_record()
         copy.__dict__.clear()
         try:
             copy.__dict__.update(self._attributes(record))
@@ -96,9 +94,9 @@ class RedactionFilter(logging.Filter):
         return copy
 
     def _nothing_of(self, record: logging.LogRecord) -> dict[str, Any]:
-        empty = vars(logging.makeLogRecord({}))
+        empty = vars(bare_record())
         known = {**empty, **dict.fromkeys(record.__dict__, MARKER)}
-        for name in _OWN & record.__dict__.keys():
+        for name in REFUSED & record.__dict__.keys():
             value = record.__dict__[name]
             known[name] = value if type(value) in (int, float) else empty.get(name)
         return {**known, "msg": MARKER, "levelname": logging.getLevelName(record.levelno)}
@@ -110,7 +108,7 @@ class RedactionFilter(logging.Filter):
             if name == CONTEXT and type(value) is Context:
                 fields = redactor.tree(walk.mapping(value.fields.items()))
                 attributes[name] = value.with_fields(fields)
-            elif name not in _OWN:
+            elif name not in REFUSED:
                 del attributes[name]
                 told = redactor.tree({walk.key(name): walk.plain(value, 1)})
                 # Dropped, it leaves an empty text, since a format may ask for it by name.

@@ -18,6 +18,7 @@ from ._context import NOTHING, Context, set_rendered
 from ._names import NONE
 from ._pattern import Pattern
 from ._plain import MAX_ITEMS, Walk, exception_fields
+from ._record import OWN, SCALARS, is_stdlib
 from ._redact import DROPPED, SOURCES, VALUE_FIELDS, Redactor
 from ._slots import Slots
 
@@ -35,9 +36,11 @@ LEARN_AT = 10
 # A greater one may be a card's, or more than 64 bits: then it takes the longer way.
 _MAX_NUMBER = 10_000_000_000_000
 
-# The record's own attributes come first, in the order of its `__init__`; then those of the call.
-OWN = list(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
+# The record's own attributes come first; then those of the call.
 _LAST, _BEFORE_LAST = OWN[-1], len(OWN) - 1
+
+# Another library's hook has its say in the message.
+_getMessage = logging.LogRecord.getMessage if is_stdlib(logging.LogRecord.getMessage) else None
 
 _PLAIN, _SKIPPED, _NAMED = range(3)
 _CORRELATION_ID = "correlation_id"
@@ -46,12 +49,52 @@ _CORRELATION_ID = "correlation_id"
 _MAX_NODES = 1_000
 
 _CONTAINERS = frozenset({dict, list, tuple})
-_BEGINS_OF_NAMES = '"-', '["'
 
 # Levels of a field that are written at once; the deeper ones take the longer way.
 _MAX_DEPTH = 8
 
 _THREE = [f"{number:03d}" for number in range(1000)]
+
+
+class Known:
+    """
+    What is kept of what was looked at, for one state of `_redact.registered`.
+
+    A secret that is registered brings another one, in one step: no thread sees a mixture. Whoever
+    looks at something takes `Renderer.known` first, and keeps what it finds there: so nothing that
+    was looked at before gets into what is used afterwards.
+
+    Attributes:
+        registered: `_redact.registered` of then.
+        values: of `Redactor.values`.
+        knows_inert: what is inert by its form needs no look.
+        end: the last of each line.
+        sites: ``{key: Site}``.
+        keys: ``{name: begin}`` of a field under that name, see `Renderer._key`.
+        telling: ``{name: (what is to be done, begin)}`` of other names.
+        names: ``{name: begin}`` of a nested member; ``""``: the name says something.
+        literals: ``{text: what stands for it}``.
+    """
+
+    __slots__ = (
+        *("end", "keys", "knows_inert", "literals", "names"),
+        *("registered", "sites", "telling", "values"),
+    )
+
+    def __init__(self, redactor: Redactor | None, ends: Mapping[str, str]) -> None:
+        self.registered = _redact.registered  # first, as in all that is looked at
+        self.values = () if redactor is None else redactor.values
+        self.knows_inert = not (self.values or redactor is None or redactor.has_patterns)
+        self.sites: dict[Any, Site] = {}
+        self.keys: dict[str, str] = {}
+        self.telling: dict[str, tuple[int, str]] = {}
+        self.names: dict[str, str] = {}
+        self.literals: dict[str, str] = {}
+        self.end = ""
+        for name, value in ends.items():
+            clean = value if redactor is None else redactor.text(value)
+            self.end += f",{encode_basestring(name)}:{encode_basestring(clean)}"
+        self.end += "}"
 
 
 class Site:
@@ -66,6 +109,7 @@ class Site:
         hides: some of its arguments are secret.
         is_access: it may write a server's access lines, whose fields are read from a record.
         keep: keeps alive what the site is found by.
+        known: what it is kept in.
         slots: what its arguments may be for its message to need no look, see `_slots`; None: not
             known yet.
         last: its last message without arguments and what stands for it: most are constant.
@@ -73,14 +117,14 @@ class Site:
 
     __slots__ = (
         *("attributes", "calls", "end", "head", "hides", "is_access"),
-        *("keep", "last", "slots", "tail"),
+        *("keep", "known", "last", "slots", "tail"),
     )
 
     def __init__(
-        self, head: str, tail: str, end: str, hides: bool, is_access: bool, keep: object
+        self, known: Known, head: str, tail: str, hides: bool, is_access: bool, keep: object
     ) -> None:
-        self.head, self.tail, self.end, self.hides = head, tail + end, end, hides
-        self.is_access, self.keep = is_access, keep
+        self.known, self.head, self.tail, self.end = known, head, tail + known.end, known.end
+        self.hides, self.is_access, self.keep = hides, is_access, keep
         self.attributes: dict[str, Any] | None = None
         self.slots: tuple[int, ...] | None = None
         self.calls = 0
@@ -166,34 +210,17 @@ class Renderer:
         self._taken = frozenset(taken)
         self._second = (-1, "")
         self._ends = ends
-        self._forget()
+        self.known = Known(redactor, ends)
         if redactor is not None:
             _warm_up()
-
-    def _forget(self) -> None:
-        """Begin afresh: what is kept may hold a value that has become a secret."""
-        self._registered = _redact.registered
-        self._values = () if self._redactor is None else self._redactor.values
-        self._knows_inert = not (
-            self._values or self._redactor is None or self._redactor.has_patterns
-        )
-        self.sites: dict[Any, Site] = {}
-        self._keys: dict[str, str] = {}
-        self._telling: dict[str, tuple[int, str]] = {}
-        self._names: dict[str, str] = {}  # of nested members; "": it says something
-        self._literals: dict[str, str] = {}
-        self._owner = object()
-        ends = "".join(
-            f",{encode_basestring(name)}:{self._text(value)}" for name, value in self._ends.items()
-        )
-        self._end = f"{ends}}}"
 
     def line(self, record: logging.LogRecord, context: Context) -> str | None:
         """Return the line, without its newline; None: the record is not of the ordinary kind."""
         try:
-            msg, args = record.msg, record.args
+            Record, msg, args = logging.LogRecord, record.msg, record.args
             if (
-                type(record) is not logging.LogRecord
+                type(record) is not Record
+                or Record.getMessage is not _getMessage
                 or type(msg) is not str
                 or type(args) is not tuple
                 or (record.exc_text and not record.exc_info)
@@ -214,7 +241,7 @@ class Renderer:
             members = islice(attributes.items(), _BEFORE_LAST, None)
             if next(members)[0] != _LAST:
                 return None
-            site = self.sites.get(told) or self.site(told, told)
+            site = self.known.sites.get(told) or self.site(told, told)
             return self.render(site, record.created, msg, args, context, members, record)
         except Exception:  # noqa: BLE001 - whatever it is, the formatter knows what to do
             return None
@@ -244,10 +271,11 @@ class Renderer:
         Raises:
             Exception: as above, None.
         """
-        if _redact.registered is not self._registered:
-            self._forget()
+        known, clean = site.known, self._clean
+        if known.registered is not _redact.registered:
+            self.known = Known(self._redactor, self._ends)
             return None
-        keys, literals, clean = self._keys, self._literals, self._clean
+        keys, literals = known.keys, known.literals
         if not args:
             constant, message = site.last
             if msg is not constant:
@@ -263,7 +291,7 @@ class Renderer:
             is_clean = slots and not hides and take(slots, args)
             if not is_clean:
                 for each in args:
-                    if type(each) not in _SCALARS and hasattr(type(each), "__log__"):
+                    if type(each) not in SCALARS and hasattr(type(each), "__log__"):
                         return None
                 if hides:
                     msg, args = cast(Redactor, self._redactor).arguments(msg, args)
@@ -271,18 +299,18 @@ class Renderer:
             msg = msg % args
             if len(msg) >= self._max_line:
                 return None  # as above
-            if is_clean and self._values:
-                is_clean = not any(each in msg for each in self._values)
+            if is_clean and known.values:
+                is_clean = not any(each in msg for each in known.values)
             message = _quoted(msg if is_clean else clean(msg))
         fraction, second = modf(created)
         micro = round(fraction * 1e6)
-        known, clock = self._second
-        if second != known or not 0 <= micro < 1_000_000:
+        last, clock = self._second
+        if second != last or not 0 <= micro < 1_000_000:
             clock = self._clock(second, micro)
         if context is NOTHING:
             fields, names = "", context.fields
         else:
-            fields, names = self._about(context)
+            fields, names = self._about(context, known)
         for name, value in members:
             if names and name in names:
                 return None
@@ -353,8 +381,8 @@ class Renderer:
         Raises:
             Declined: it is not of the ordinary kind.
         """
+        known = self.known
         name, level, file, line, function, template = told
-        sites = self.sites  # as in `_literal`
         if not (
             type(name) is type(level) is type(file) is str
             and type(line) is int
@@ -372,11 +400,11 @@ class Renderer:
         tail += f',"file":{self._text(file)},"line":{line}'
         if function:
             tail += f',"function":{self._text(function)}'
-        site = Site(head, tail, self._end, hides, is_access_logger(name), keep)
-        if len(sites) >= _MAX_SITES:
-            sites.clear()
+        site = Site(known, head, tail, hides, is_access_logger(name), keep)
+        if len(known.sites) >= _MAX_SITES:
+            known.sites.clear()
         if template is None or len(template) <= _MAX_TEMPLATE:
-            sites[key] = site
+            known.sites[key] = site
         return site
 
     def _learn(self, site: Site, template: str) -> tuple[int, ...]:
@@ -396,29 +424,30 @@ class Renderer:
         """Return what is to be done with a field of this name, and its begin."""
         if type(name) is not str or len(name) > 64:
             raise Declined
-        keys, telling = self._keys, self._telling  # as in `_literal`
+        keys, telling = self.known.keys, self.known.telling
         if name in telling:
             return telling[name]
         fragment = f",{encode_basestring(name)}:"
+        verdict = _NAMED, fragment
         if name in self._skipped or name == _CORRELATION_ID:
-            known = _SKIPPED, ""
+            verdict = _SKIPPED, ""
         elif name in self._taken or self._clean(name) != name or not name.isprintable():
             raise Declined
-        elif self._redactor is not None and self._redactor.names.kind(name) != NONE:
-            known = _NAMED, fragment
-        else:
+        elif self._redactor is None or not (
+            self._redactor.names.kind(name) != NONE or name in SOURCES
+        ):
             if len(keys) >= _MAX_KEYS:
                 keys.clear()
             keys[name] = fragment
             return _PLAIN, fragment
         if len(telling) >= _MAX_KEYS:
             telling.clear()
-        telling[name] = known
-        return known
+        telling[name] = verdict
+        return verdict
 
     def _field(self, name: str, value: Any) -> str:
         """Return ``,"name": value``."""
-        fragment = self._keys.get(name)
+        fragment = self.known.keys.get(name)
         if fragment is None:
             verdict, fragment = self._key(name)
             if verdict == _SKIPPED:
@@ -431,14 +460,14 @@ class Renderer:
         """Return *value* as it stands in the line, and keep it, since most come again."""
         if len(value) >= self._max_line:
             raise Declined  # before it is looked at, since the formatter will
-        literals = self._literals  # before the look: a secret registered meanwhile brings others
-        is_inert = self._knows_inert and " " not in value and self._slots.is_inert(value)
+        known = self.known
+        is_inert = known.knows_inert and " " not in value and self._slots.is_inert(value)
         told = value if is_inert else self._clean(value)
         literal = encode_basestring(told)
         if told == value and len(value) <= _MAX_LITERAL:  # what stands for a secret may vary
-            if len(literals) >= _MAX_LITERALS:
-                literals.clear()
-            literals[value] = literal
+            if len(known.literals) >= _MAX_LITERALS:
+                known.literals.clear()
+            known.literals[value] = literal
         return literal
 
     def _nested(self, name: str, value: Any, fragment: str) -> str:
@@ -451,8 +480,7 @@ class Renderer:
     def _member(self, name: str, value: Any, fragment: str) -> str:
         """Return ``,"name": value`` of anything, the formatter's way."""
         if type(value) is str and self._redactor is not None:
-            told = self._redactor.field(name, value, (name,))
-            return "" if told is DROPPED else fragment + encode_basestring(told)
+            return self._withheld(self._redactor, name, value, fragment)
         walk = Walk(None, self._float_literal, _MAX_NODES)
         tree = {walk.key(name): walk.plain(value, 1)}
         if walk.is_spent:
@@ -465,14 +493,21 @@ class Renderer:
         told = self._encode(tree)[1:-1]
         return f",{told}" if told else ""
 
+    def _withheld(self, redactor: Redactor, name: str, value: str, fragment: str) -> str:
+        """Return ``,"name": value`` of a text under a name that says something."""
+        if len(value) >= self._max_line or not value.isascii():
+            raise Declined  # it is cut first, and has no lone surrogates
+        told = redactor.field(name, value, (name,))
+        return "" if told is DROPPED else fragment + encode_basestring(told)
+
     def _exception(self, record: logging.LogRecord) -> str:
         """Return ``,"exception":{...}``."""
-        _, exc, tb = cast(Any, record.exc_info)
+        if type(record.exc_info) is not tuple:
+            raise Declined
+        _, exc, tb = record.exc_info
         if not isinstance(exc, BaseException) or not (tb is None or isinstance(tb, TracebackType)):
             raise Declined
         told = exception_fields(exc, tb)
-        if self._redactor is not None and self._redactor.names.kind("exception") != NONE:
-            return self._member("exception", told, "")
         return self._nested("exception", told, ',"exception":')
 
     def _json(self, value: Any, depth: int) -> str:
@@ -484,11 +519,11 @@ class Renderer:
         """
         cls = type(value)
         # Texts and whole numbers are written here, as most are these: a call takes as long again.
-        text, literals, max_line = "", self._literals, self._max_line
-        if not depth and cls in _CONTAINERS:
+        text, literals, max_line = "", self.known.literals, self._max_line
+        if cls in _CONTAINERS and (not depth or len(value) > MAX_ITEMS):
             raise Declined
         if cls is dict:
-            names = self._names
+            names = self.known.names
             for name, member in value.items():
                 fragment = names.get(name)
                 if not fragment:
@@ -504,13 +539,15 @@ class Renderer:
             return f"{{{text[1:]}}}"
         if cls is list or cls is tuple:
             for member in value:
+                # What may be an option's name, or the name of what stands beside it in a pair.
                 if type(member) is str:
                     part = literals.get(member) or self._literal(member)
+                    if member.startswith("-"):
+                        raise Declined
                 else:
                     part = self._json(member, depth - 1)
-                # What may be an option's name, or the name of what stands beside it in a pair.
-                if part.startswith(_BEGINS_OF_NAMES):
-                    raise Declined
+                    if part.startswith('["'):
+                        raise Declined
                 text += f",{part}"
                 if len(text) > max_line:
                     raise Declined
@@ -529,10 +566,12 @@ class Renderer:
 
     def _inner(self, name: Any, value: Any, whole: dict[Any, Any], depth: int) -> str:
         """Return ``,"name": value`` of a member of *whole* whose name says something, or is new."""
-        names, redactor = self._names, self._redactor  # as in `_literal`
-        fragment = f",{encode_basestring(name)}:" if type(name) is str else ""
+        names, redactor = self.known.names, self._redactor
+        if type(name) is not str:
+            raise Declined
+        fragment = f",{encode_basestring(name)}:"
         if name not in names:
-            if not fragment or len(name) > 64 or not name.isprintable():
+            if len(name) > 64 or not name.isprintable():
                 raise Declined
             if self._clean(name) != name:
                 raise Declined
@@ -551,22 +590,20 @@ class Renderer:
                 return fragment + self._json(value, depth - 1)
         if type(value) is not str:
             raise Declined
-        told = redactor.field(name, value, (name,))
-        return "" if told is DROPPED else fragment + encode_basestring(told)
+        return self._withheld(redactor, name, value, fragment)
 
-    def _about(self, context: Context) -> tuple[str, Mapping[str, Any]]:
+    def _about(self, context: Context, known: Known) -> tuple[str, Mapping[str, Any]]:
         """Return IDs and bound fields as they stand in the line, and the names of the latter."""
         owner, about, names = context.rendered
-        if owner is self._owner:
+        if owner is known:
             return about, names
-        owner = self._owner  # before the look, as in `_literal`
-        keys, literals = self._keys, self._literals
+        keys, literals = known.keys, known.literals
         about, names = "", context.fields
         correlation_id = context.correlation_id
         if correlation_id:
             literal = literals.get(correlation_id)
             if literal is None:
-                if self._knows_inert and _UNIQUE.fullmatch(correlation_id):
+                if known.knows_inert and _UNIQUE.fullmatch(correlation_id):
                     # Not kept: it comes once, and 1,000 such would put out all that comes again.
                     # With a `_literal` of each, a unit of work takes 2 µs more (3.11).
                     literal = f'"{correlation_id}"'
@@ -582,16 +619,16 @@ class Renderer:
         for name, value in names.items():
             if type(value) is str and type(name) is str:
                 # Most are of these; by `_field` each takes 0.3 µs more (3.11).
-                fragment, known = keys.get(name), literals.get(value)
-                if fragment and known:
-                    about += fragment + known
+                fragment, literal = keys.get(name), literals.get(value)
+                if fragment and literal:
+                    about += fragment + literal
                     continue
             if type(name) is not str or name in self._taken or name in self._skipped:
                 raise Declined
-            is_constant &= type(value) in _SCALARS
+            is_constant &= type(value) in SCALARS
             about += self._field(name, value)
         if is_constant:
-            set_rendered(context, (owner, about, names))
+            set_rendered(context, (known, about, names))
         return about, names
 
 
@@ -612,6 +649,3 @@ def _warm_up() -> None:
 
 def _id(value: str | None) -> str:
     return "null" if value is None else encode_basestring(value)
-
-
-_SCALARS = frozenset({str, int, float, bool, type(None)})

@@ -11,14 +11,15 @@ from types import FrameType
 from typing import Any
 
 from ._context import current, with_span
+from ._plain import MAX_ITEMS
 from ._queue import QueueHandler
 from ._record import (
     HERE,
     LEVELS,
+    OWN,
     SCALARS,
     add_extra,
     caller,
-    is_init_ours,
     is_stdlib,
     record_like,
 )
@@ -41,7 +42,8 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
         make_record: our own ``Logger.makeRecord``; if another is there, somebody makes records.
     """
     Logger, RootLogger, Record = logging.Logger, logging.RootLogger, logging.LogRecord
-    find_caller = Logger.findCaller
+    find_caller, init = Logger.findCaller, Record.__init__
+    get_message = Record.getMessage if is_stdlib(Record.getMessage) else None
     # Where another library has a hook on one of these, records are made for it.
     handle = Logger.handle if is_stdlib(Logger.handle) else None
     call_handlers = Logger.callHandlers if is_stdlib(Logger.callHandlers) else None
@@ -62,10 +64,12 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
             and (type(self) is Logger or type(self) is RootLogger)
             and Logger.makeRecord is make_record
             and Logger.findCaller is find_caller
+            and Record.__init__ is init
+            and Record.getMessage is get_message
             and (extra is None or type(extra) is dict)
         ):
             record: Any = None
-            behind: Sequence[logging.Handler] | None = None
+            made: _Made | None = None
             is_free = False  # nobody is asked before the handlers are
             try:
                 factory = logging.getLogRecordFactory()
@@ -74,14 +78,17 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
                     record = _record(factory, self.name, level, msg, args, extra, frame)
                 is_free = Logger.handle is handle and not self.filters and not self.disabled
                 if is_free and Logger.callHandlers is call_handlers and type(msg) is str:
-                    record, behind = _write(self, level, msg, args, extra, frame, record)
-                if record is None and behind is None:
+                    made = _line(self, level, msg, args, extra, frame, record)
+                if made is None and record is None:
                     record = _record(factory, self.name, level, msg, args, extra, frame)
             except Exception:  # noqa: BLE001 - whatever it is, the ordinary way knows what to do
-                record = behind = None
-            if behind is not None:
+                made = record = None
+            # From here on an exception is a signal handler's, say, and the line may be out.
+            if made is not None:
+                front, line, level, record, behind = made
+                front.put(line, level)
                 for handler in behind:
-                    if record.levelno >= handler.level:
+                    if level >= handler.level:
                         handler.handle(record)
                 return
             if record is not None:
@@ -98,7 +105,11 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
     return functools.update_wrapper(_log, log)
 
 
-def _write(
+_Made = tuple[QueueHandler, str, int, Any, Sequence[logging.Handler]]
+"""``(queue, line, level, record, handlers)``: those that still have to get the record."""
+
+
+def _line(
     logger: logging.Logger,
     level: int,
     msg: str,
@@ -106,15 +117,11 @@ def _write(
     extra: dict[str, Any] | None,
     frame: FrameType,
     record: Any,
-) -> tuple[Any, Sequence[logging.Handler] | None]:
+) -> _Made | None:
     """
-    Write the line, if the first handler is ours and nobody else has a say in it.
+    Make the line, if the first handler is ours and nobody else has a say in it; else None.
 
     *record* is that of a record factory; None: nobody has set one.
-
-    Returns:
-        ``(record, handlers)``: what the handlers behind it still have to get. No handlers: the line
-        is not written; no record: and none is made yet.
     """
     handlers: list[logging.Handler] = []
     each: logging.Logger | None = logger
@@ -124,28 +131,28 @@ def _write(
             handlers = [*handlers, *own]  # a copy: others may add to theirs at any time
         each = each.parent if each.propagate else None
     if not handlers or (len(handlers) > 1 and _IS_GUARDED):
-        return record, None
+        return None
     # A handler that is taken over: see Installation._take.
     front = getattr(handlers[0].__dict__.get("handle"), "__self__", None)
     if type(front) is not QueueHandler:
-        return record, None
+        return None
     if record is not None:
         level = record.levelno
     renderer = front.renderer(level)
     if renderer is None:
-        return record, None
+        return None
     context = with_span(current())
     if record is not None:
         line = renderer.line(record, context)
-    elif len(args) == 1 and type(args[0]) not in SCALARS:
-        return None, None
+    elif (len(args) == 1 and type(args[0]) not in SCALARS) or (extra and len(extra) > _MAX_EXTRA):
+        return None
     else:
         code = frame.f_code
         level_name = LEVELS.get(level)
         template = msg if args else None
         # By the instruction, as a line's number takes long to find in a long function.
         key = id(code), frame.f_lasti, logger.name, level_name, template
-        site = renderer.sites.get(key) or renderer.site(
+        site = renderer.known.sites.get(key) or renderer.site(
             key,
             (logger.name, level_name, code.co_filename, frame.f_lineno, code.co_name, template),
             code,
@@ -156,11 +163,10 @@ def _write(
         fields = extra.items() if extra else ()
         line = renderer.render(site, created, msg, args, context, fields, record)
     if line is None:
-        return record, None
+        return None
     if record is not None:
         record.__dict__.setdefault("correlation_id", context.correlation_id)  # as ContextFilter
-    front.put(line, level)
-    return record, handlers[1:]
+    return front, line, level, record, handlers[1:]
 
 
 def _record(
@@ -191,15 +197,15 @@ def _record_of(
     frame: FrameType,
 ) -> Any:
     """Return the record of a call at a *site* whose earlier ones are known, as `_record` does."""
-    if not is_init_ours():  # somebody has a hook on it
-        return _record(logging.LogRecord, name, level, msg, args, extra, frame)
     if site.attributes is None:
         record = _record(logging.LogRecord, name, level, "", (), None, frame)
         site.attributes = dict(vars(record))  # no longer one that shares its keys
-    return record_like(site.attributes, msg, args, extra)
+    return record_like(site.attributes, level, msg, args, extra)
 
 
 _record.__code__ = _record.__code__.replace(co_filename=HERE)  # a factory may look, too
+
+_MAX_EXTRA = MAX_ITEMS - len(OWN) - 1  # so many attributes of a record are looked at
 
 _NullHandler = logging.NullHandler  # which libraries have, and which does nothing
 

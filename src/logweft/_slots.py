@@ -9,7 +9,7 @@ from typing import Any
 from ._names import LAST_WORDS, NONE
 from ._pattern import Pattern
 from ._redact import SAME_DIGITS, Redactor
-from ._secrets import LONG, prefixed
+from ._secrets import LONG, WORDS, prefixed
 
 # To look at every message costs more than to render it. What a template says is the same in each
 # call, and most arguments are a number, a word, a path: once it is known that the template makes
@@ -21,7 +21,8 @@ _SLOT = "\0"
 HIDDEN, NUMBER, ANY = range(3)
 """What a slot takes: what stands for a secret, digits, or whatever is inert."""
 
-_CONVERSION = Pattern(r"%(?:[\-+ 0#]?\d{0,2}(?:\.\d)?([sdifgxXr]))?")
+# Without what would cut a word down to one that says something (%.8s), or add blanks (%5d).
+_CONVERSION = Pattern(r"%(?:(?:[+#]?(?:0\d\d?)?(?:\.\d)?(?![sr]))?([sdifgxXr]))?")
 
 # What may stand beside a slot: no part of a word, which a value would make longer, and nothing that
 # is looked for around a secret.
@@ -37,13 +38,12 @@ _GROUPS = Pattern(rf"{_GROUP}(?:[ \-]{_GROUP}){{2,}}")
 # Between two slots that are one path, of which each may be harmless: ".../reset" and a token.
 _JOINT = Pattern(r"(?:/[\w.\-/]*)?", re.ASCII)
 
-# "%s key: ...", where the value may be the rest of a secret's name.
+# "%s key: ...", "%s code is ...", where the value may be the rest of a secret's name.
 _LAST = "|".join(sorted(LAST_WORDS))
-_QUALIFIED = Pattern(
-    rf"\0[ \-](?:[A-Za-z]{{2,20}}[ \-_]){{0,2}}(?:{_LAST})\b(?![ \-_]?\w*[A-Za-z])", re.IGNORECASE
-)
+_QUALIFIED = Pattern(rf"\0[ \-](?:[A-Za-z]{{2,20}}[ \-_]){{0,2}}(?:{_LAST})\b", re.IGNORECASE)
 
-_WORD = rf"(?!\d{{3}}-\d\d-)[A-Za-z0-9_\-]{{1,{LONG - 1}}}"
+# Not groups of digits, which may be a part of a card's or an account's number.
+_WORD = rf"(?![\w\-]*\d-\w*\d)[A-Za-z0-9_\-]{{1,{LONG - 1}}}"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PART = rf"(?:{_WORD}|{_UUID})(?![\w\-])"
 _NAME = rf"{_PART}(?:\.{_PART}){{0,8}}"
@@ -72,7 +72,10 @@ _LONG_WORD = Pattern(rf"[A-Za-z0-9_\-]{{{LONG}}}")
 
 # Words that say something of what comes behind them.
 _TELLING = frozenset({"is", "was", "set", "changed", "to"})
-_SCHEMES = frozenset({"rer", "sic"})  # "Bearer", "Basic", by their last letters
+_SCHEMES = tuple(each for rule in WORDS[0] if rule.name == "bearer" for each in rule.needs)
+
+# What some rules look at a text for at all; the value may be clean only while it is alone.
+_COMPANY = "abcdefghijklmnopqrstuvwxyz-abc that user with "
 
 # One of each kind that is inert; a template that makes a secret of one has no slots.
 _PROBES = (
@@ -108,7 +111,7 @@ class Slots:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._endings = redactor.names.endings | _SCHEMES
+        self._endings = redactor.names.endings.union(each[-3:] for each in _SCHEMES)
         self._marker = redactor.constant("name")  # None: no template with a secret has slots
         # Most values come again, as methods and hosts do, or their like with other digits, as
         # paths and files do. No digit's value says anything but in a name.
@@ -226,6 +229,12 @@ class Slots:
             is_alike = _LONG_WORD.search(value) is None
             if not is_alike and _begins_as_key(value):
                 return False, True
+        if "/" in value or "." in value:
+            text = _COMPANY + value
+            if self._redactor.text(text) != text:
+                return False, True
+        if value[0] == "<" and self._says(value[1:].partition(" ")[0].rpartition(".")[2]):
+            return False, True
         if f" {value}".rstrip("0123456789_.-")[-3:].lower() in self._endings:
             if self._says(value.rpartition("/")[2]):
                 return False, True
@@ -237,7 +246,7 @@ class Slots:
         return (
             self._redactor.names.kind(name) != NONE
             or name.lower() in LAST_WORDS
-            or name[-3:].lower() in _SCHEMES
+            or name.lower().endswith(_SCHEMES)
         )
 
 

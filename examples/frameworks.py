@@ -7,6 +7,7 @@ Django and aiohttp are in ten_services/.
 
 import asyncio
 import logging
+import socket
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Any
 
 import bottle
 import falcon
+import hypercorn
+import hypercorn.asyncio
 import litestar
 import quart
 import tornado.httpclient
@@ -106,15 +109,27 @@ def by_uvicorn(app: Any, order: str) -> None:
     thread.join()
 
 
+async def by_hypercorn(app: Any, order: str) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    config = hypercorn.Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    done = asyncio.Event()
+    serving = asyncio.create_task(hypercorn.asyncio.serve(app, config, shutdown_trigger=done.wait))
+    await asyncio.to_thread(ask, port, order)
+    done.set()
+    await serving
+
+
 async def by_tornado(order: str) -> None:
     application = tornado.web.Application([("/pay", PayHandler)])
     server = tornado.httpserver.HTTPServer(application)
-    (socket,) = tornado.netutil.bind_sockets(0, "127.0.0.1")
-    server.add_socket(socket)
+    (listening,) = tornado.netutil.bind_sockets(0, "127.0.0.1")
+    server.add_socket(listening)
     # Tornado's own client takes the ID along by itself.
     with logweft.adopt(order):
         client = tornado.httpclient.AsyncHTTPClient()
-        answer = await client.fetch(f"http://127.0.0.1:{socket.getsockname()[1]}/pay")
+        answer = await client.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/pay")
     assert answer.headers["X-Correlation-ID"] == order
     server.stop()
 
@@ -125,5 +140,5 @@ if __name__ == "__main__":
     by_waitress(falcon_app, "order-falcon")
     by_waitress(pyramid_app, "order-pyramid")
     by_uvicorn(litestar_app, "order-litestar")
-    by_uvicorn(quart_app, "order-quart")
+    asyncio.run(by_hypercorn(quart_app, "order-quart"))
     asyncio.run(by_tornado("order-tornado"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from programs import Finished, parse, run, run_command
+from programs import Finished, clean_environment, parse, run, run_command
 
 LOGWEFT = [sys.executable, "-m", "logweft"]
 
@@ -58,6 +60,111 @@ def test_a_missing_script_is_wrong_usage() -> None:
 
     assert done.code == 2
     assert done.err == "logweft: no such file: no_such_file.py; a module needs -m\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (["-m", "nomod"], "No module named nomod"),
+        (["-m", "json.nomod"], "No module named json.nomod"),
+        (["-m", "json"], "'json' is a package and cannot be directly executed"),
+        (["."], "can't find '__main__' module in '.'"),
+    ],
+)
+def test_what_cannot_be_run_is_wrong_usage(program: list[str], told: str, tmp_path: Path) -> None:
+    """A module that is not there, or a folder without __main__.py, gives one line and code 2."""
+    done = run_command([*LOGWEFT, "run", *program], cwd=tmp_path)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("logweft: ")
+    assert done.err.endswith(f"{told}\n")
+    assert done.err.count("\n") == 1
+
+
+def test_run_needs_a_program_alone() -> None:
+    """`run` without a program asks for that, and not for arguments."""
+    done = run_command([*LOGWEFT, "run"])
+
+    assert done.code == 2
+    assert "required: program\n" in done.err
+
+
+@pytest.mark.parametrize("way", [["app.py"], ["-m", "app"], ["-m", "pkg.app"], ["."]])
+def test_the_trace_of_a_run_is_the_programs(way: list[str], tmp_path: Path) -> None:
+    """The trace of an uncaught exception begins with the program's first frame."""
+    text = "def f():\n    raise ValueError('boom')\n\n\nf()\n"
+    (tmp_path / "pkg").mkdir()
+    for name in ("app.py", "__main__.py", "pkg/app.py"):
+        (tmp_path / name).write_text(text)
+
+    done = run_command([*LOGWEFT, "run", *way], cwd=tmp_path)
+
+    (line,) = done.lines
+    frames = [each for each in line["exception"]["stack_trace"].split("\n") if "File" in each]
+    assert done.code == 1
+    assert [frame.rpartition(", line ")[2] for frame in frames] == ["5, in <module>", "2, in f"]
+
+
+def test_an_import_that_fails_in_a_run_is_the_programs_own(tmp_path: Path) -> None:
+    """An ImportError of the program is its own traceback and exit code, not wrong usage."""
+    (tmp_path / "app.py").write_text("import no_such_dependency\n")
+
+    done = run_command([*LOGWEFT, "run", "-m", "app"], cwd=tmp_path)
+
+    assert done.code == 1
+    assert [line["exception"]["type"] for line in done.lines] == ["ModuleNotFoundError"]
+
+
+def test_a_hook_of_the_program_has_its_exception(tmp_path: Path) -> None:
+    """A program's own sys.excepthook gets the exception; its objects live on until the exit."""
+    (tmp_path / "app.py").write_text(
+        "import atexit, sys\n"
+        "class Gone:\n"
+        "    def __del__(self): print('gone')\n"
+        "gone = Gone()\n"
+        "atexit.register(print, 'exit')\n"
+        "sys.excepthook = lambda kind, error, tb: print(kind.__name__, error, tb.tb_lineno)\n"
+        "raise ValueError('boom')\n"
+    )
+
+    done = run_command([*LOGWEFT, "run", "app.py"], cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, "")
+    assert done.out.splitlines()[:2] == ["ValueError boom 7", "exit"]  # and then, maybe, "gone"
+
+
+@pytest.mark.parametrize("command", [["run", "app.py"], ["doctor"]])
+def test_a_bad_variable_is_one_line(command: list[str], tmp_path: Path) -> None:
+    """A LOGWEFT_ variable that is refused gives one line that names it, and exit code 2."""
+    (tmp_path / "app.py").write_text("print('begun')\n")
+
+    done = run_command([*LOGWEFT, *command], cwd=tmp_path, env={"LOGWEFT_LEVEL": "LOUD"})
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("logweft: LOGWEFT_LEVEL: level must be ")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            "service='x', trust='never'",
+            ", or drop this install() and set LOGWEFT_SERVICE, LOGWEFT_TRUST",
+        ),
+        ("{'version': 1}", ""),
+    ],
+)
+def test_install_with_other_options_under_run(call: str, told: str, tmp_path: Path) -> None:
+    """install() with other options under `run` says that `run` began it, and what to do."""
+    (tmp_path / "app.py").write_text(f"import logweft\nlogweft.install({call})\n")
+
+    done = run_command([*LOGWEFT, "run", "app.py"], cwd=tmp_path)
+
+    assert done.lines[0]["exception"]["message"] == (
+        "`logweft run` has installed logweft with other options: "
+        f"start the program without it{told}"
+    )
 
 
 def test_options_come_from_the_environment(tmp_path: Path) -> None:
@@ -244,8 +351,8 @@ def test_scan_leaves_out_a_rule() -> None:
 # doctor
 
 
-def doctor(*arguments: str, cwd: Path | None = None) -> Finished:
-    return run_command([*LOGWEFT, "doctor", *arguments], cwd=cwd)
+def doctor(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Finished:
+    return run_command([*LOGWEFT, "doctor", *arguments], cwd=cwd, env=env)
 
 
 SETTINGS = """
@@ -349,11 +456,103 @@ def test_doctor_of_a_program_that_is_not_there(program: str, tmp_path: Path) -> 
     assert done.err.count("\n") == 1
 
 
-def test_doctor_shows_the_programs_own_error(tmp_path: Path) -> None:
-    """An import that fails inside the program is the program's own traceback."""
-    (tmp_path / "settings.py").write_text("import no_such_dependency\n")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'"),
+        ("import settings.more", "ModuleNotFoundError: No module named 'settings.more'"),
+        ("import json\njson.no_such", "AttributeError: module 'json' has no attribute 'no_such'"),
+        ("raise KeyError('password=hunter2')", "KeyError: 'password=[redacted]'"),
+        ("def f(:", "SyntaxError: invalid syntax (settings.py, line 1)"),
+    ],
+)
+def test_doctor_shows_the_programs_own_error(text: str, told: str, tmp_path: Path) -> None:
+    """An import that fails inside the program is its own traceback, a sentence, and code 2."""
+    (tmp_path / "settings.py").write_text(text)
 
-    done = doctor("settings", cwd=tmp_path)
+    done = doctor("--canary", "settings", cwd=tmp_path)
 
-    assert done.code == 1
-    assert "No module named 'no_such_dependency'" in done.err
+    assert (done.code, done.out) == (2, "")
+    *trace, sentence = done.err.splitlines()
+    assert sentence.startswith(f"logweft: importing settings raised {told.partition(';')[0]}")
+    assert any("settings.py" in line for line in trace)
+    assert not any("logweft" in line or "importlib" in line for line in trace)
+
+
+def test_doctor_says_what_the_function_raised(tmp_path: Path) -> None:
+    """A function that raises, or leaves with SystemExit, configures nothing: exit code 2."""
+    (tmp_path / "settings.py").write_text(
+        "import sys\ndef fails():\n    raise ValueError('boom')\ndef leaves():\n    sys.exit()\n"
+    )
+
+    fails, leaves = (doctor(f"settings:{name}", cwd=tmp_path) for name in ("fails", "leaves"))
+
+    assert (fails.code, leaves.code) == (2, 2)
+    assert fails.err.endswith("logweft: calling settings:fails raised ValueError: boom\n")
+    assert leaves.err == "logweft: calling settings:leaves raised SystemExit\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("json:__doc__", "json:__doc__ must be a function that configures logging, got str"),
+        (":x", ":x names no module: write MODULE or MODULE:FUNCTION"),
+        ("..x", "..x names no module: write MODULE or MODULE:FUNCTION"),
+        ("app.py", "app.py is a file, and a module is imported: write `app`"),
+        ("pkg/app.py", "pkg/app.py is a file, and a module is imported: write `pkg.app`"),
+        ("../app.py", "../app.py is a file, and a module is imported: write `app`, in its folder"),
+    ],
+)
+def test_doctor_of_what_is_no_module(program: str, told: str, tmp_path: Path) -> None:
+    """What cannot be a module or a function gives exit code 2, one line, and runs nothing."""
+    (tmp_path / "app.py").write_text("print('begun')\n")
+
+    done = doctor(program, cwd=tmp_path)
+
+    assert (done.code, done.out, done.err) == (2, "", f"logweft: {told}\n")
+
+
+def test_doctor_shows_whom_it_trusts_and_tells() -> None:
+    """`doctor` has a row each for trust, id_headers and propagate_to."""
+    variables = {"TRUST": "10.0.0.0/8,fe80::/64", "ID_HEADERS": "X-Id", "PROPAGATE_TO": "*.x,y"}
+
+    done = doctor(env={f"LOGWEFT_{name}": value for name, value in variables.items()})
+
+    rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
+    assert ["trust", "10.0.0.0/8, fe80::/64"] in rows
+    assert ["id_headers", "x-id"] in rows
+    assert ["propagate_to", "*.x, y"] in rows
+    assert "Policy" not in done.out
+    assert ["trust", "always"] in [line.split() for line in doctor().out.splitlines()]
+
+
+def test_doctor_names_unknown_variables() -> None:
+    """A LOGWEFT_ variable that no option has is named by `doctor`, and breaks nothing."""
+    done = doctor(env={"LOGWEFT_LEVLE": "debug", "LOGWEFT_PORT_80_TCP": "1", "LOGWEFT_FAST": "1"})
+
+    lines = [line for line in done.out.splitlines() if line.startswith("LOGWEFT")]
+    assert (done.code, done.err) == (0, "")
+    assert lines == [
+        "LOGWEFT_LEVLE is no variable of logweft, and does nothing; did you mean LOGWEFT_LEVEL?",
+        "LOGWEFT_PORT_80_TCP is no variable of logweft, and does nothing",
+    ]
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["doctor", "--canary"], ["scan", "app.log"]])
+def test_a_reader_that_leaves_ends_a_command_quietly(command: list[str], tmp_path: Path) -> None:
+    """Where the reader of its output has left, a command ends without a word, and not with 1."""
+    (tmp_path / "app.log").write_text(f"password={PASSWORD}\n" * 2000)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as out:
+        done = subprocess.run(
+            [*LOGWEFT, *command],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (141, b"")

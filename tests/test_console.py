@@ -229,6 +229,15 @@ def test_no_record_makes_it_raise(attributes: dict[str, Any], colors: bool) -> N
     assert logweft.ConsoleFormatter(colors=colors).format(record(**attributes))
 
 
+@pytest.mark.parametrize("colors", [False, True])
+@pytest.mark.parametrize("name", ["levelname", "name", "msg", "args", "created", "exc_info"])
+def test_a_record_that_lacks_something_gives_a_text(name: str, colors: bool) -> None:
+    """A record from which an attribute was taken gives a text, with colours and without."""
+    lacking = record()
+    delattr(lacking, name)
+    assert logweft.ConsoleFormatter(colors=colors).format(lacking)
+
+
 def test_a_message_that_cannot_be_formatted_is_shown_with_its_arguments() -> None:
     """The text, the arguments and what is wrong with them are on the line."""
     text = text_of(lambda log: log.info("%d items", "seven"))

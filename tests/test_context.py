@@ -614,6 +614,9 @@ def test_a_proxys_request_id_is_a_field_of_its_own(lines: Lines) -> None:
         ("never", "10.0.0.1", False),
         (["10.0.0.0/8", "::1/128"], "10.1.2.3", True),
         (["10.0.0.0/8", "::1/128"], "::1", True),
+        (["10.0.0.0/8"], "::ffff:10.1.2.3", True),  # what a socket of both IPv6 and IPv4 says
+        (["::ffff:10.0.0.0/104"], "::ffff:10.1.2.3", True),
+        (["10.0.0.0/8"], "::ffff:203.0.113.9", False),
         (["10.0.0.0/8"], "203.0.113.9", False),
         (["10.0.0.0/8"], "not an address", False),
         (["10.0.0.0/8"], "", False),

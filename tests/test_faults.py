@@ -1708,6 +1708,136 @@ def test_exit_without_threads_on_every_version(tmp_path: Path) -> None:
     assert numbered((tmp_path / "app.log").read_text()) == {0: [0]}
 
 
+def test_install_in_a_child_forked_during_uninstall() -> None:
+    """A child forked while uninstall() waits for a stuck pipe may install() and log itself."""
+    program = """
+installation = logweft.install()
+log.info("stuck")
+while not installation._listener.targets[0].taken:
+    time.sleep(0.001)
+leaving = threading.Thread(target=installation.uninstall, daemon=True)
+leaving.start()
+while logweft.install.__globals__["_installed"] is not None and leaving.is_alive():
+    time.sleep(0.001)
+time.sleep(0.05)
+pid = os.fork()
+if not pid:
+    signal.alarm(20)
+    log.handlers[:] = [logging.StreamHandler(sys.stdout)]
+    with logweft.install():
+        log.info("child")
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+os._exit(0)
+"""
+    assert messages(succeed(STUCK + program).out) == ["child"]
+
+
+@pytest.mark.parametrize("how", ["QueueHandler", "install"])
+def test_a_forked_process_of_multiprocessing_writes_its_lines(how: str, tmp_path: Path) -> None:
+    """Lines of a process that multiprocessing forks are written, with no integration of it."""
+    program = """
+        import multiprocessing
+        handler = logging.FileHandler(sys.argv[1])
+        if sys.argv[2] == "install":
+            to(handler, integrations="none")
+        else:
+            log.addHandler(logweft.QueueHandler(handler))
+        def work(number, depth):
+            for each in range(10):
+                log.info("%d %d", number, each)
+            if depth:
+                start(number + 1, depth - 1)
+        def start(number, depth):
+            context = multiprocessing.get_context("fork")
+            process = context.Process(target=work, args=(number, depth))
+            process.start()
+            process.join(20)
+            assert process.exitcode == 0
+        start(1, 1)
+        log.info("0 0")
+    """
+    succeed(program, tmp_path / "app.log", how)
+    ten = list(range(10))
+    assert numbered((tmp_path / "app.log").read_text()) == {1: ten, 2: ten, 0: [0]}
+
+
+@pytest.mark.parametrize("how", ["exit", "uninstall"])
+def test_stuck_targets_are_waited_for_once(how: str) -> None:
+    """With four stuck pipes the exit and uninstall() wait for 5 s in all, not for each of them."""
+    program = """
+        handlers = []
+        for _ in range(4):
+            reader, writer = os.pipe()
+            fill(writer)
+            handlers.append(logging.StreamHandler(open(writer, "w", closefd=False)))
+        begun = time.monotonic()
+        if sys.argv[1] == "exit":
+            atexit.register(lambda: os._exit(time.monotonic() - begun > 15))
+            log.handlers[:] = map(logweft.QueueHandler, handlers)
+            log.info("stuck")
+        else:
+            log.handlers[:] = handlers
+            installation = logweft.install()
+            log.info("stuck")
+            installation.uninstall()
+            os._exit(time.monotonic() - begun > 15)
+    """
+    # The exit callback comes last, since QueueHandler() registers its own after it.
+    succeed(program, how)
+
+
+def test_a_thread_that_can_be_started_again_is_no_second_writer() -> None:
+    """While a caller writes, since no thread could be started, one that can waits its turn."""
+    program = """
+        reader, writer = os.pipe()
+        installation = to(logging.StreamHandler(open(writer, "w", closefd=False)))
+        refuses, start = True, threading.Thread.start
+        def refuse(self):
+            if refuses and self.name == "logweft":
+                raise RuntimeError("can't start new thread")
+            start(self)
+        threading.Thread.start = refuse
+        def work():
+            for number in range(40):
+                log.info("0 %d %s", number, "x" * 3000)  # the pipe is full after 20
+        thread = threading.Thread(target=work)
+        thread.start()
+        while not installation._listener._writer:
+            time.sleep(0.001)
+        time.sleep(1.2)  # until another attempt is made
+        refuses = False
+        while not any(each.name == "logweft" for each in threading.enumerate()):
+            log.info("1 0")
+            time.sleep(0.01)
+        time.sleep(0.3)  # in which it would write
+        received = bytearray()
+        reading = read_in_thread(reader, received)
+        thread.join()
+        assert installation.flush(20)
+        installation.uninstall()
+        os.close(writer)
+        reading.join()
+        print(received.decode(), end="")
+    """
+    seen = numbered(succeed(program).out)
+    assert seen == {0: list(range(40)), 1: [0]}
+
+
+def test_errors_are_told_with_a_thousand_descriptors_in_use() -> None:
+    """Our own error is told on descriptor 2 although select() takes none above 1023."""
+    program = """
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+        used = [os.open("/dev/null", os.O_RDONLY) for _ in range(1200)]
+        installation = to(logging.StreamHandler(open("/dev/full", "w")))
+        log.info("x")
+        installation.flush(0.5)
+        os._exit(0)
+    """
+    assert "No space left on device while logging" in succeed(program).err
+
+
 # Which row of the matrix is proven where
 
 PROVEN: dict[str, str] = {
@@ -1732,17 +1862,20 @@ PROVEN: dict[str, str] = {
     "test_queue.py::test_flush_keeps_its_deadline_on_a_stuck_pipe",
     "F6": "test_a_slow_target_holds_no_caller_up",
     "F7": "test_a_non_blocking_pipe_is_written_whole test_interrupted_writes_lose_nothing",
-    "F8": "test_queue.py::test_a_stuck_pipe_blocks_neither_the_caller_nor_the_exit",
+    "F8": "test_queue.py::test_a_stuck_pipe_blocks_neither_the_caller_nor_the_exit "
+    "test_stuck_targets_are_waited_for_once",
     "F9": "test_a_target_that_raises_each_third_time",
     "F10": "test_a_filter_or_formatter_that_raises_costs_its_line "
     "test_queue.py::test_a_handler_that_raises_costs_its_own_record_only",
     "F11": "test_a_broken_report_of_errors_breaks_nothing",
     "F12a": "test_forks_at_random_moments",
     "F12b": "test_queue.py::test_a_forks_queue_is_written_once_and_by_the_parent",
-    "F12c": "test_a_fork_while_a_lock_of_ours_is_held test_a_fork_while_a_write_is_stuck",
+    "F12c": "test_a_fork_while_a_lock_of_ours_is_held test_a_fork_while_a_write_is_stuck "
+    "test_install_in_a_child_forked_during_uninstall",
     "F12d": "test_a_grandchild_and_a_fork_in_a_thread test_no_thread_no_warning_at_a_fork "
     "test_real_programs.py::test_gunicorn test_real_programs.py::test_process_pool "
     "test_real_programs.py::test_install_in_a_process_of_multiprocessing "
+    "test_a_forked_process_of_multiprocessing_writes_its_lines "
     "integrations/test_hops.py::test_a_child_process_logs_as_its_parent",
     "F13": "test_queue.py::test_an_orderly_exit_writes_everything "
     "test_real_programs.py::test_all_is_written_at_exit "
@@ -1763,7 +1896,8 @@ PROVEN: dict[str, str] = {
     "F22": "test_what_logs_while_it_is_logged",
     "F23": "test_a_killed_listener_is_replaced_within_a_second",
     "F24": "test_others_configure_while_a_target_hangs "
-    "test_takeover.py::test_configuration_while_the_target_hangs",
+    "test_takeover.py::test_configuration_while_the_target_hangs "
+    "test_takeover.py::test_handlers_come_and_go_while_others_configure",
     "F25": "test_real_programs.py::test_uvicorn test_real_programs.py::test_gunicorn "
     "test_real_programs.py::test_django test_real_programs.py::test_celery "
     "test_takeover.py::test_caplog_sees_everything",
@@ -1775,6 +1909,7 @@ PROVEN: dict[str, str] = {
     "F29": "test_memory_that_runs_out_while_formatting",
     "F30": "test_install_from_eight_threads_at_once test_a_subinterpreter_writes_itself "
     "test_no_thread_to_be_had_for_a_while "
+    "test_a_thread_that_can_be_started_again_is_no_second_writer "
     "test_gevent_may_patch_at_any_time test_install.py::test_install_from_many_threads "
     "test_real_programs.py::test_install_in_fork_child",
     "F31": "test_no_descriptors_left",

@@ -16,18 +16,15 @@ PACKAGE = Path(logweft.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ZERO = (
-    *(
-        "_context",
-        "_trace",
-        "_plain",
-        "_pattern",
-        "_secrets",
-        "_names",
-        "_spans",
-        "_redact",
-        "_slots",
-    ),
-    "_schemas",
+    "_context",
+    "_trace",
+    "_plain",
+    "_pattern",
+    "_secrets",
+    "_names",
+    "_spans",
+    "_redact",
+    "_slots",
 )
 """Layer 0: pure, or the Context alone."""
 
@@ -63,17 +60,14 @@ TABLE: dict[str, Row] = {
     **{name: Row((*ZERO, *ONE[:index])) for index, name in enumerate(ONE)},
     # orjson and msgspec are encoders the user may have installed; asked for inside a function.
     "_formatter": Row(
-        (*ZERO, "_record", "_access", "_filter", "_render"), ("pythonjsonlogger", "orjson", "msgspec")
+        (*ZERO, "_record", "_access", "_filter", "_render"),
+        ("pythonjsonlogger", "orjson", "msgspec"),
     ),
     "_options": Row((*ZERO, "_listener", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "_awslambda": Row((*ZERO, "_install")),
-    "__init__": Row(
-        (*ZERO, *ONE, "_install", "_awslambda", "filters", "work", "asgi", "wsgi", "testing")
-    ),
+    "__init__": Row((*ZERO, *ONE, "_install", "_awslambda", "asgi", "wsgi", "testing")),
     "__main__": Row((API, "cli", "cli.*")),
-    "filters": Row((*ZERO, *ONE)),
-    "work": Row((*ZERO, *ONE)),
     "asgi": Row(ZERO),
     "wsgi": Row(ZERO),
     "testing": Row((API, *ZERO, *ONE, "_install"), ("pytest",)),
@@ -89,7 +83,6 @@ TABLE: dict[str, Row] = {
         )
     ),
     "cli": Row((API, "cli", "cli.*")),
-    "cli.query": Row((API, "cli", "cli.*"), ("duckdb",)),
     # What is installed, and why an integration is off, is asked of those who know.
     "cli.doctor": Row((API, "cli", "cli.*", "testing", "_install", "_queue", "integrations")),
     # Finds with the rules that lines are written by, and prints no value.
@@ -172,6 +165,13 @@ def test_a_module_imports_only_what_its_row_allows(path: Path) -> None:
             # An integration gets its library as an argument, or imports it when it is there.
             is_target = name.startswith("integrations.") and root != "wrapt" and not at_top
             assert root in row.third_party or is_target, f"{path}:{line}: {name} imports {module}"
+
+
+def test_each_row_names_a_module() -> None:
+    """No row of the table, and no module that one allows, is of a file that is not there."""
+    allowed = {name for row in TABLE.values() for name in row.logweft} - {API}
+    names = {name.removesuffix(".*") for name in (*TABLE, *allowed)}
+    assert names <= set(map(name_of, FILES))
 
 
 def test_imports_run_one_way() -> None:

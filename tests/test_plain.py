@@ -23,6 +23,7 @@ from logweft._plain import (
     MAX_ITEMS,
     MAX_NODES,
     MAX_TEXT,
+    MAX_TEXT_TOTAL,
     Walk,
     exception_fields,
     integer,
@@ -230,7 +231,8 @@ def test_a_text_has_a_longest_length() -> None:
     assert scrub("x" * MAX_TEXT) == "x" * MAX_TEXT
     assert len(scrub("x" * (MAX_TEXT + 1))) == MAX_TEXT - 512
     assert scrub("a " + "x " * (MAX_TEXT // 2)).endswith("x")
-    assert len(plain(b"x" * (MAX_TEXT + 1))) == MAX_TEXT
+    assert plain(b"x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert len(plain(b"x" * (MAX_TEXT + 1))) == MAX_TEXT - 512
 
 
 def test_text_tries_str_then_repr_then_the_type() -> None:
@@ -250,7 +252,8 @@ def test_a_type_is_named_as_a_traceback_names_it() -> None:
 
     assert type_name(ValueError) == "ValueError"
     assert type_name(OrderedDict) == "collections.OrderedDict"
-    assert type_name(Hiding("Hidden", (), {})) == "object"
+    hidden = Hiding("Hidden", (), {"__str__": lambda self: "shown"})
+    assert (type_name(hidden), text(hidden())) == ("object", "shown")
 
 
 def test_a_cycle_ends_and_a_shared_value_is_no_cycle() -> None:
@@ -289,10 +292,50 @@ def test_values_are_bounded() -> None:
     assert json.dumps(plain(value)).count("[") < 4 * MAX_NODES
 
 
-def test_the_texts_of_one_record_are_bounded_together() -> None:
-    """A hundred references to one long text do not become a hundred long texts."""
-    told = plain(["x" * MAX_TEXT] * 100)
-    assert sum(map(len, told)) <= 16 * MAX_TEXT
+class Long:
+    """Has a long text of its own."""
+
+    def __str__(self) -> str:
+        return "x" * MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * MAX_TEXT,
+        "\ud800" * MAX_TEXT,
+        Sub("x" * MAX_TEXT),
+        b"\xff" * MAX_TEXT,
+        bytearray(MAX_TEXT),
+        memoryview(b"\xff" * MAX_TEXT),
+        Long(),
+        ValueError("x" * MAX_TEXT),
+        1 << (4 * MAX_TEXT),
+    ],
+    ids=["str", "surrogates", "subclass", "bytes", "bytearray", "view", "object", "error", "int"],
+)
+def test_the_texts_of_one_record_are_bounded_together(value: Any) -> None:
+    """A hundred references to one long text, of whatever it is, become no hundred long texts."""
+    told = plain([value] * 100)
+    assert len(told) == 100
+    assert sum(map(len, told)) <= MAX_TEXT_TOTAL + 100 * 4096
+
+
+def test_the_keys_of_one_record_pay_for_their_texts_too() -> None:
+    """A hundred long keys do not become a hundred long texts, whether they are texts or not."""
+    for kind in (str, str.encode, lambda text: (text,)):
+        told = plain([{kind("x" * MAX_TEXT): 1}] * 100)
+        assert sum(len(key) for each in told for key in each) <= MAX_TEXT_TOTAL + 100 * 4096
+
+
+def test_bytes_are_cut_as_a_text_is() -> None:
+    """Of bytes beyond the longest text no half of a word is kept, which may be a secret's."""
+    told = plain(b"a " * (MAX_TEXT // 2 - 1) + b"secret")
+    assert set(told.split()) == {"a"}
+    told = plain(b"\xff " * (MAX_TEXT // 2))
+    assert set(told.split()) == {r"\xff"}
+    for value in (b"a\\udcff\xff\xe2\x82", b"\xe2\x82\xac\xed\xa0\x80\n"):
+        assert plain(value) == value.decode(errors="backslashreplace")
 
 
 @pytest.mark.parametrize(
@@ -592,6 +635,83 @@ def test_any_class_can_say_what_may_be_logged() -> None:
     told = plain([Name("Ada"), Settings(key="value"), Level.TOP, User(7, "ada"), User])
 
     assert told == ["A.", ["key"], "TOP", {"id": 7}, "User"]
+
+
+class Part(NamedTuple):
+    """What Python 3.14 makes of ``{expression!conversion:format_spec}`` in a t-string."""
+
+    value: Any
+    expression: str
+    conversion: str | None = None
+    format_spec: str = ""
+
+
+class Template:
+    """Stands in for the type of t-strings, which is that of Python 3.14 and later."""
+
+    def __init__(self, *parts: str | Part) -> None:
+        self.strings = tuple(part for part in parts if isinstance(part, str))
+        self.interpolations = tuple(part for part in parts if not isinstance(part, str))
+
+    def __repr__(self) -> str:
+        return f"Template(strings={self.strings}, interpolations={self.interpolations})"
+
+
+Template.__module__ = "string.templatelib"
+
+TEMPLATES = {
+    "plain": (lambda: Template("paid ", Part(7, "order.id"), " now"), "paid 7 now"),
+    "format": (lambda: Template("", Part(0.5, "x", None, ".0%"), ""), "50%"),
+    "repr": (
+        lambda: Template("", Part("a", "x", "r"), " ", Part("é", "y", "a", ">8"), ""),
+        "'a'   '\\xe9'",
+    ),
+    "secret": (lambda: Template("with ", Part("hunter2", "password"), "!"), "with [redacted]!"),
+    "number": (lambda: Template("", Part(1234, "user.pin", None, ">9"), ""), "[redacted]"),
+    "call": (lambda: Template("", Part("hunter2", "password.strip()"), ""), "[redacted]"),
+    "key": (lambda: Template("", Part("hunter2", "data['db_password']"), ""), "[redacted]"),
+    "none": (lambda: Template("", Part(None, "password"), ""), "None"),
+    "count": (lambda: Template("", Part(7, "tokens"), ""), "7"),
+    "fails": (lambda: Template("a ", Part(1, "x", None, "zz"), " b"), "a <unprintable int> b"),
+    "raises": (
+        lambda: Template("", Part(Raises(), "password"), ""),
+        f"<unprintable {__name__}.Raises>",
+    ),
+    "told": (lambda: Template("", Part(Told({"ok": 1}), "user"), ""), "{'ok': 1}"),
+    "inner": (
+        lambda: Template("a ", Part(Template("b ", Part("hunter2", "token"), ""), "x"), ""),
+        "a b [redacted]",
+    ),
+    "empty": (lambda: Template(""), ""),
+    "many": (lambda: Template("a", Part(1, "x"), "b", Part(2, "y"), "c"), "a1b2c"),
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_t_string_is_the_text_of_the_f_string_without_its_secrets(name: str) -> None:
+    """A t-string is told as its f-string would be; a value that its expression names goes."""
+    make, expected = TEMPLATES[name]
+    walk = Walk(default=str)  # which would give its repr
+    assert text(make()) == walk.plain(make()) == expected
+    assert walk.plain({"x": [make()]}) == {"x": [expected]}
+    assert walk.arguments((1, make())) == (1, expected)
+    assert walk.arguments({"a": make()}) == {"a": expected}
+
+
+def test_a_broken_t_string_is_not_told_by_its_repr() -> None:
+    """What claims to be a t-string and is none tells its type's name and nothing of its values."""
+    broken = Template("with ", Part("hunter2", "password"), "")
+    vars(broken)["strings"] = 5
+    assert text(broken) == plain(broken) == "<unprintable string.templatelib.Template>"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings are of 3.14")
+def test_pythons_own_t_string() -> None:
+    """Python's own t-string is recognised."""
+    program = 'password, n = "hunter2", 7\nvalue = t"order {n:>3} with {password}"'
+    names: dict[str, Any] = {}
+    exec(program, names)  # since earlier Pythons cannot parse it
+    assert text(names["value"]) == plain(names["value"]) == "order   7 with [redacted]"
 
 
 def test_withheld_values_are_counted() -> None:

@@ -219,6 +219,36 @@ assert len(kept) + dropped == 501
     assert succeed(program).err == ""
 
 
+def test_a_record_factory_that_refuses_ours_costs_no_report() -> None:
+    """A record factory of the user's that takes no record without a name leaves our reports be."""
+    program = """
+        reader, writer = os.pipe()
+        fill(writer)
+        installation = to(logging.StreamHandler(open(writer, "w", closefd=False)), queue=50)
+        make = logging.getLogRecordFactory()
+        def factory(name, *args, **kwargs):
+            record = make(name, *args, **kwargs)
+            record.short = name.rsplit(".")[-1]
+            return record
+        logging.setLogRecordFactory(factory)
+        for number in range(200):
+            log.info("line %d", number)
+        received = bytearray()
+        read_in_thread(reader, received)
+        assert installation.flush(20)
+        stats = installation.stats()
+        identity(stats)
+        assert stats.errors == 0 and stats.dropped, stats
+        logweft.uninstall()
+        os.close(writer)
+        while b"dropped" not in received:
+            time.sleep(0.01)
+        told = [line for line in bytes(received).lstrip(b"x").splitlines() if b'"dropped"' in line]
+        assert json.loads(told[0])["dropped"] == sum(stats.dropped.values()), told
+    """
+    assert succeed(program).err == ""
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_costs_neither_exception_nor_noise() -> None:
     """On a disk without space no call raises, all is counted, little is said, exit code is 0."""

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 import logweft
 from logweft import _redact
+from logweft._names import MAX_NAME, Names
+from logweft._pattern import Pattern
 from logweft._redact import MARKER, Redactor, make_redactor
 from logweft._secrets import NAMES
 from programs import run, strict
@@ -211,6 +213,7 @@ def test_the_environment_names_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"patterns": {"p": "a*"}}, ValueError, r"'p' matches the empty text"),
         ({"rules": ["name"]}, TypeError, r"rules must be a mapping"),
         ({"rules": {"nope": "mask"}}, ValueError, r"unknown redaction rule 'nope'; known: .*aws"),
+        ({"rules": {"prose": "off"}}, ValueError, r"unknown redaction rule 'prose'"),
         ({"rules": {"name": "x"}}, ValueError, r"'name' must be a callable or one of marker, mask"),
         ({"hash_key": b"x"}, TypeError, r"hash_key must be a str"),
         ({"marker": ""}, TypeError, r"marker must be a str, not empty"),
@@ -537,6 +540,56 @@ def test_every_rule_has_a_name_that_options_know() -> None:
     assert redactor.text(text) == text
 
 
+@given(
+    st.text("aPin_-7 é", min_size=1, max_size=9),
+    st.sampled_from(["password", "pin 2", "x", "Token"]),
+)
+def test_of_a_long_name_its_end_alone_is_kept(part: str, end: str) -> None:
+    """What a name says is said by its last 128 characters, and no more of it is remembered."""
+    names = Names([], [], is_on=True)
+    name = part * 100 + end
+    assert names.kind(name) == names.kind(name) == Names([], [], is_on=True).kind(name[-MAX_NAME:])
+    assert max(map(len, names._verdicts)) <= MAX_NAME
+
+
+def test_a_pattern_has_what_it_says_and_nothing_else() -> None:
+    """A pattern has the methods it names; to ask for another is an AttributeError."""
+    assert Pattern("a").sub("b", "aa") == "bb"
+    assert Pattern("(?P<x>a)").compiled.groupindex == {"x": 1}
+    assert not hasattr(Pattern("a"), "groupindex")
+    assert copy.copy(Pattern("a")).findall("aa") == ["a", "a"]
+
+
+def test_a_fork_while_a_rule_is_compiled() -> None:
+    """A child forked while another thread compiles a rule redacts with rules of its own."""
+    done = run("""
+        import os, re, signal, threading
+        import logweft
+
+        compile, begun = re.compile, threading.Event()
+
+        def stuck(*args):
+            if "ghp_" in args[0]:
+                begun.set()
+                threading.Event().wait()
+            return compile(*args)
+
+        re.compile = stuck
+        worker = threading.Thread(
+            target=logweft.redact, args=("ghp_abcdefghijklmnopqrstuvwxyz0123456789",), daemon=True
+        )
+        worker.start()
+        begun.wait()
+        pid = os.fork()
+        if not pid:
+            signal.alarm(20)  # ends a child that hangs
+            print(logweft.redact("mail ada@mail.example.com"), flush=True)
+            os._exit(0)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) and 1)
+    """)
+    assert (done.code, done.out) == (0, "mail [redacted]\n")
+
+
 def test_dict_config_says_rules_in_plain_data(tmp_path: Path) -> None:
     """Rules as dictConfig says them, in JSON, reach the line of a program."""
     config = {
@@ -730,3 +783,54 @@ def test_what_stands_behind_a_number_is_looked_at_without_it() -> None:
     told = "[redacted]password%3D[redacted]"
     assert logweft.redact("4012 8888 8888 1881%70assword%3Dabc123") == told
     assert logweft.redact(told) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("card number: 4012 8888 8888 1881", "card number: [redacted]"),
+        ("IBAN: DE89 3704 0044 0532 0130 00 ok", "IBAN: [redacted] ok"),
+        ("phone: +1 415 555 2671", "phone: [redacted]"),
+        ("mobile=+49 (171) 123 4567, x", "mobile=[redacted], x"),
+        ("ssn: 123 45 6789", "ssn: [redacted]"),
+        ("pin=1234 5 attempts left", "pin=[redacted] 5 attempts left"),
+        ("password=abc 5 10 items", "password=[redacted] 5 10 items"),
+    ],
+)
+def test_a_number_in_groups_goes_as_a_whole(text: str, told: str) -> None:
+    """Behind a name, what is written in groups of digits is one value, not its first group."""
+    assert Redactor().text(text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"name": "Cookie", "value": "sess=abc"}', '{"name": "Cookie", "value": "[redacted]"}'),
+        (
+            "[{'key': 'DB_PASSWORD', 'value': 'fish'}]",
+            "[{'key': 'DB_PASSWORD', 'value': '[redacted]'}]",
+        ),
+        (
+            r"{\"Key\":\"API_TOKEN\",\"Value\":\"x1\"}",
+            r"{\"Key\":\"API_TOKEN\",\"Value\":\"[redacted]\"}",
+        ),
+        ('{"name": "user", "value": "ada"}', '{"name": "user", "value": "ada"}'),
+        ('{"name": "password", "value": null}', '{"name": "password", "value": null}'),
+    ],
+)
+def test_a_pair_that_is_spelt_out_in_a_text(text: str, told: str) -> None:
+    """A text that shows a header or a variable as name and value is redacted as the fields are."""
+    assert Redactor().text(text) == told
+
+
+def test_what_differs_in_a_digit_of_a_name_is_looked_at() -> None:
+    """Texts that differ in digits alone are looked at once, but where a name has such digits."""
+    for options, names in (
+        ({"names": ["field7"]}, ("field3", "field7")),
+        ({"allow_names": ["token2"]}, ("token2", "token3")),
+        ({}, ("cvv3", "cvv2", "mfa1", "cvc3", "cvc2")),
+    ):
+        known = Redactor(**options)  # type: ignore[arg-type]  # of both kinds
+        for name in names:
+            text = f"{name}=412"
+            assert known.text(text) == Redactor(**options).text(text)  # type: ignore[arg-type]

@@ -256,6 +256,19 @@ def test_what_libraries_log_gets_none(template: str, args: tuple[Any, ...]) -> N
     assert is_quiet(redactor, Slots(redactor), template, args)
 
 
+@pytest.mark.parametrize("options", [{"names": ["x9y", "field7"]}, {"allow_names": ["token2"]}])
+def test_a_name_of_the_users_may_differ_in_a_digit(options: dict[str, Any]) -> None:
+    """What is known of field3 says nothing of field7, if that is a name of the user's."""
+    known = Redactor(**options)
+    slots = Slots(known)
+    for name in ("x3y", "field3", "token2", "x9y", "field7", "token3"):
+        for template in ("%s=%s", "%s: %s"):
+            message = template % (name, "abcdef")
+            assert known.text(message) == Redactor(**options).text(message)
+            if is_quiet(known, slots, template, (name, "abcdef")):
+                assert known.text(message) == message
+
+
 def test_a_unit_takes_a_number_alone() -> None:
     """What a unit is written behind may be digits, and no word that it would make longer."""
     redactor = Redactor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import logging.config
@@ -847,3 +848,216 @@ def test_no_accepted_line_is_lost_while_others_reconfigure(tmp_path: Path) -> No
 
     assert done.code == 0, done.err
     assert done.err == ""
+
+
+def test_handlers_come_and_go_while_others_configure() -> None:
+    """Threads that call dictConfig() and addHandler() at the same time never deadlock."""
+    done = run("""
+    import logging, logging.config, sys, threading, logweft
+    sys.setswitchinterval(1e-5)
+    logweft.install(integrations="none")
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"out": {"class": "logging.StreamHandler"}},
+        "loggers": {f"shop.{number}": {"handlers": ["out"]} for number in range(20)},
+    }
+    def configure():
+        for _ in range(100):
+            logging.config.dictConfig(config)
+    def add_and_remove():
+        log = logging.getLogger("other")
+        while configuring.is_alive():
+            handler = logging.StreamHandler()
+            log.addHandler(handler)
+            log.removeHandler(handler)
+    configuring = threading.Thread(target=configure, daemon=True)
+    adding = threading.Thread(target=add_and_remove, daemon=True)
+    configuring.start()
+    adding.start()
+    for thread in (configuring, adding):
+        thread.join(25)
+        assert not thread.is_alive()
+    logging.warning("last")
+    """)
+    assert done.code == 0, done.err[-2000:]
+    assert done.lines[-1]["message"] == "last"
+
+
+def test_removed_handlers_are_let_go(tmp_path: Path) -> None:
+    """A handler that its owner removes leaves no descriptor behind, and all its lines written."""
+    bare()
+    log, paths = logging.getLogger("job"), [tmp_path / f"{number}.log" for number in range(50)]
+    remove_handler = logging.Logger.removeHandler
+    with logweft.install(capture=False, stream=io.StringIO()) as installation:
+        before = len(os.listdir("/proc/self/fd"))
+        for path in paths:
+            handler = logging.FileHandler(path)
+            log.addHandler(handler)
+            for number in range(3):
+                log.warning("%d", number)
+            log.removeHandler(handler)
+            assert "handle" not in vars(handler)
+            handler.close()
+        assert installation.flush(60)
+        gc.collect()
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert logging.Logger.removeHandler is remove_handler
+    for path in paths:
+        assert [line["message"] for line in parse(path.read_text())] == ["0", "1", "2"]
+
+
+def test_removing_a_handler_does_not_wait_for_its_target() -> None:
+    """A handler on a stuck pipe is removed at once, and what it was given is written later."""
+    done = run("""
+    import logging, os, threading, time, logweft
+    reader, writer = os.pipe()
+    handler = logging.StreamHandler(os.fdopen(writer, "w"))
+    logging.root.addHandler(handler)
+    logweft.install(capture=False)
+    for number in range(100):
+        logging.warning("%d %s", number, "x" * 2000)  # more than the pipe holds
+    begun = time.monotonic()
+    logging.root.removeHandler(handler)
+    assert time.monotonic() - begun < 3
+    received = bytearray()
+    def read():
+        while part := os.read(reader, 65536):
+            received.extend(part)
+    threading.Thread(target=read, daemon=True).start()
+    assert logweft.flush(20)
+    while received.count(10) < 100:
+        time.sleep(0.01)
+    print(received.decode(), end="")
+    """)
+    assert done.code == 0, done.err
+    seen = [line["message"].split()[0] for line in parse(done.out)]
+    assert seen == [str(number) for number in range(100)]
+
+
+def test_handler_stays_taken_while_one_logger_has_it(tmp_path: Path) -> None:
+    """A handler on two loggers that is removed from one goes on writing our lines."""
+    bare()
+    handler = logging.FileHandler(tmp_path / "a.log")
+    logging.root.addHandler(handler)
+    logging.getLogger("shop").addHandler(handler)
+    with logweft.install(capture=False):
+        logging.getLogger("shop").removeHandler(handler)
+        logging.getLogger("shop").warning("paid")
+    close(handler)
+    assert [line["message"] for line in parse((tmp_path / "a.log").read_text())] == ["paid"]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("kind", STOCK_HANDLERS)
+def test_handler_removed_and_added_again(tmp_path: Path, kind: str, closes: bool) -> None:
+    """A handler that is removed, closed or not, and added again writes all lines in order."""
+    bare()
+    handler = STOCK_HANDLERS[kind](tmp_path / "a.log")
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False):
+        for number in range(100):
+            logging.warning("%d", number)
+            if number % 10 == 5:
+                logging.root.removeHandler(handler)
+                if closes:
+                    handler.close()
+                logging.root.addHandler(handler)
+    close(handler)
+    lines = parse((tmp_path / "a.log").read_text(encoding="latin-1"))
+    assert [line["message"] for line in lines] == [str(number) for number in range(100)]
+
+
+# One destination or two
+
+
+def test_set_stream_to_one_without_a_file(tmp_path: Path) -> None:
+    """Lines from before setStream() go to the file, those after it to a StringIO, and back."""
+    bare()
+    streams = [open(tmp_path / "a.log", "w"), io.StringIO(), open(tmp_path / "b.log", "w")]  # noqa: SIM115 - closed below
+    handler = logging.StreamHandler(streams[0])
+    logging.root.addHandler(handler)
+    with logweft.install(capture=False) as installation:
+        for stream in streams:
+            handler.setStream(stream)
+            logging.warning("to %s", type(stream).__name__)
+            logging.warning("again")
+            if stream is streams[1]:  # which its own emit() writes to, whenever that is
+                assert installation.flush(60)
+    text = streams[1].getvalue()  # type: ignore[attr-defined]  # the StringIO
+    for stream in streams:
+        stream.close()
+    for told, kind in (
+        ((tmp_path / "a.log").read_text(), "TextIOWrapper"),
+        (text, "StringIO"),
+        ((tmp_path / "b.log").read_text(), "TextIOWrapper"),
+    ):
+        assert [line["message"] for line in parse(told)] == [f"to {kind}", "again"]
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_set_stream_of_one_of_two_handlers(tmp_path: Path, moved: int) -> None:
+    """Of two handlers of one stream each that setStream() moves takes its own lines alone along."""
+    bare()
+    with open(tmp_path / "a.log", "w") as first, open(tmp_path / "b.log", "w") as second:
+        handlers = [logging.StreamHandler(first), logging.StreamHandler(first)]
+        logging.root.addHandler(handlers[0])
+        logging.getLogger("shop").addHandler(handlers[1])
+        with logweft.install(capture=False):
+            logging.getLogger("shop").warning("once")
+            handlers[moved].setStream(second)
+            logging.getLogger("shop").warning("in both")
+    for name, expected in (("a.log", ["once", "in both"]), ("b.log", ["in both"])):
+        assert [line["message"] for line in parse((tmp_path / name).read_text())] == expected
+
+
+def test_number_of_a_closed_stream_is_another_destination(tmp_path: Path) -> None:
+    """A file that gets the number of one that was closed gets the lines of its own handler."""
+    bare()
+    with logweft.install(capture=False, stream=io.StringIO()) as installation:
+        first = open(tmp_path / "a.log", "w")  # noqa: SIM115 - closed below
+        logging.root.addHandler(logging.StreamHandler(first))
+        logging.warning("one")
+        assert installation.flush(60)
+        number = first.fileno()
+        first.close()
+        with open(tmp_path / "b.log", "w") as second:
+            assert second.fileno() == number
+            logging.root.addHandler(logging.StreamHandler(second))
+            logging.warning("two")
+            logging.warning("three")
+            assert installation.flush(60)
+    assert [line["message"] for line in parse((tmp_path / "b.log").read_text())] == ["two", "three"]
+
+
+def test_id_of_a_stream_that_was_freed_is_another_destination() -> None:
+    """A stream that may have the id() of one that another handler had gets its own lines."""
+    bare()
+    with logweft.install(capture=False, stream=io.StringIO()) as installation:
+        stream = io.StringIO()
+        freed, handler = id(stream), logging.StreamHandler(stream)
+        logging.root.addHandler(handler)
+        handler.setStream(io.StringIO())
+        del stream
+        kept = [io.StringIO() for _ in range(1000)]
+        same = next((each for each in kept if id(each) == freed), kept[0])
+        logging.root.addHandler(logging.StreamHandler(same))
+        logging.warning("paid")
+        assert installation.flush(60)
+        for each in (same, handler.stream):
+            assert [line["message"] for line in parse(each.getvalue())] == ["paid"]
+
+
+def test_second_handler_of_a_stream_that_goes_leaves_the_fast_way() -> None:
+    """Once the second handler of a stream is removed, the first one's lines are made as before."""
+    bare()
+    with open(os.devnull, "w") as stream:
+        first, second = logging.StreamHandler(stream), logging.StreamHandler(stream)
+        logging.root.addHandler(first)
+        with logweft.install(capture=False):
+            front = first.handle.__self__  # type: ignore[attr-defined]  # the QueueHandler's method
+            assert front.renderer(logging.WARNING) is not None
+            logging.getLogger("shop").addHandler(second)
+            assert front.renderer(logging.WARNING) is None
+            logging.getLogger("shop").removeHandler(second)
+            assert front.renderer(logging.WARNING) is not None

@@ -11,6 +11,7 @@ import wsgiref.headers
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +29,6 @@ from logweft._trace import (
     mint_span_id,
     parse_baggage,
     read_headers,
-    write_baggage,
     write_traceparent,
 )
 from programs import run
@@ -697,17 +697,10 @@ def test_amzn_trace_id(value, want):
 
 @pytest.mark.parametrize("case", BAGGAGE["parse"], ids=lambda case: case["in"][:40])
 def test_w3c_baggage_parse(case):
-    """Each baggage of the W3C tests is read as they say, and survives being written."""
+    """Each baggage of the W3C tests is read as they say, and survives being sent on."""
     wants = [Member(m["key"], m["value"], tuple(map(tuple, m["properties"]))) for m in case["out"]]
     assert parse_baggage(case["in"]) == wants
-    assert parse_baggage(write_baggage(wants)) == wants
     assert parse_baggage(read_headers({"baggage": case["in"]}).baggage) == wants
-
-
-@pytest.mark.parametrize("case", BAGGAGE["serialize"], ids=lambda case: case["out"][:40])
-def test_w3c_baggage_serialize(case):
-    """Each baggage of the W3C tests is written as they say."""
-    assert write_baggage([Member(*pair) for pair in case["in"]]) == case["out"]
 
 
 def carried(*values):
@@ -728,7 +721,7 @@ def test_w3c_baggage_limits():
     assert carried("a=1," + " " * ((1 << 15) - 8) + "k=value") == "a=1"
     many = ",".join(f"{i:03}=0123456789a" for i in range(512)) + "b"
     assert len(many) == 8192
-    assert carried(many) == many == write_baggage(parse_baggage(many))
+    assert carried(many) == many
     assert carried(many + ",x=1") == many
     kept = carried(",".join(f"k{i}=v;p=1" for i in range(100_000))).split(",")
     assert len(",".join(kept)) <= 8192
@@ -756,16 +749,11 @@ def test_baggage_bad_member(bad):
 
 
 def test_baggage_text():
-    """Any text can be a value, what is not UTF-8 comes as U+FFFD, a key that is no token goes."""
+    """Any text can be a value, what is not UTF-8 comes as U+FFFD, and no baggage has no member."""
     text = 'Zoë \r\n,;=\\"%/+😀'
-    written = write_baggage([Member("user", text, (("p", text), ("q", None), ("r", "")))])
-    assert written.isascii()
-    assert written.isprintable()
+    written = f"user={quote(text)};p={quote(text)};q;r="
     assert parse_baggage(written) == [Member("user", text, (("p", text), ("q", None), ("r", "")))]
     assert parse_baggage("k=%ff%C3%28x")[0].value == "\ufffd\ufffd(x"
-    assert write_baggage([Member("k", "\ud800")]) == "k=%3F"
-    bad = [Member("a b", "v"), Member("", "v"), Member("k", "v", (("\n", None),))]
-    assert write_baggage([*bad, Member("k", "v")]) == "k=v"
     for nothing in (None, 1, [], object()):
         assert parse_baggage(nothing) == []
     assert parse_baggage(b"k=v") == [Member("k", "v")]
@@ -923,7 +911,7 @@ def test_arbitrary_values(incoming):
     )
 )
 def test_baggage_round_trip(members):
-    """What is written as baggage is read back as it was."""
+    """Baggage of any text is read as it was meant, and sent on as it came."""
     wants = [
         member._replace(
             properties=tuple(
@@ -933,6 +921,12 @@ def test_baggage_round_trip(members):
         )
         for member in members
     ]
-    written = write_baggage(members)
+    written = ",".join(
+        ";".join(
+            key if value is None else f"{key}={quote(value, errors='replace')}"
+            for key, value in ((member.key, member.value), *member.properties)
+        )
+        for member in members
+    )
     assert parse_baggage(written) == wants
     assert carried(written) == written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,63 @@ def test_thread_that_fails_after_main() -> None:
     """)
     assert done.code == 1
     assert [line["exception"]["type"] for line in done.lines] == ["ValueError", "KeyError"]
+
+
+# Whose work it was
+
+
+@pytest.mark.parametrize(
+    ("work", "told"),
+    [
+        ("with adopt('order-1'), bind(user=7): raise ValueError('x')", ["order-1", 7]),
+        ("with adopt('order-1'), bind(user=7):\n    with adopt('step-2'): 1 / 0", ["step-2", None]),
+        ("run_in_a_thread('order-1')", ["order-1", None]),
+        ("with adopt('outer'): run_in_a_thread('order-1')", ["order-1", None]),
+        ("asyncio.run(serve('order-1'))", ["order-1", None]),
+        (
+            "try: refuse('order-1')\nexcept KeyError: logging.exception('refused')",
+            ["order-1", None],
+        ),
+        (
+            "with adopt('outer'):\n    try: refuse('order-1')\n"
+            "    except KeyError: logging.exception('refused')",
+            ["outer", None],
+        ),
+        ("try: refuse('order-1')\nexcept KeyError: pass\nraise KeyError('y')", [None, None]),
+        (
+            "for _ in range(9):\n    try: refuse('order-1')\n    except KeyError: pass\n"
+            "refuse(None)",
+            [None, None],
+        ),
+    ],
+)
+def test_the_line_has_the_id_of_the_work_that_an_exception_has_ended(
+    work: str, told: list[object]
+) -> None:
+    """
+    The innermost block that the exception left; of a log call inside of other work, that one's; of
+    an exception that left none, none, also where an earlier one had its address.
+    """
+    program = """
+    import asyncio, logging, threading, logweft
+    from logweft import adopt, bind
+    logweft.install()
+    def refuse(order):
+        if order is None:
+            raise KeyError("x")
+        with adopt(order):
+            raise KeyError("x")
+    def run_in_a_thread(order):
+        thread = threading.Thread(target=refuse, args=(order,))
+        thread.start()
+        thread.join()
+    async def serve(order):
+        async with adopt(order):
+            raise ValueError("x")
+    """
+    (line,) = run(f"{textwrap.dedent(program)}\n{work}").lines
+    assert [line.get("correlation_id"), line.get("user")] == told
+    assert "exception" in line
 
 
 # asyncio

@@ -1,8 +1,8 @@
 """
 One `install()`, and the `logging` you already have writes strict JSON lines.
 
-Layers, each importing only from those before it: context, plain, redact; filter, formatter,
-console, logger, queue; install. This file re-exports the public names and does nothing else.
+Layers, lowest first: plain values, secrets, trace headers, Context; filter, formatter, queue;
+install. `tests/test_layers.py` has the table. This file re-exports the public names, no more.
 """
 
 from ._awslambda import lambda_handler

@@ -13,7 +13,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run one command and return its exit code.
 
-    That is 0: done; 1: a secret was found; 2: wrong usage; of ``run`` the program's own.
+    That is 0: done; 1: a secret was found; 2: wrong usage, or logging that cannot be configured;
+    141: the reader of the output left; of ``run`` the program's own.
 
     Args:
         argv: the words after ``logweft``; None: those of the process.

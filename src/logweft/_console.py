@@ -15,6 +15,9 @@ from ._redact import shown
 
 _COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
+# Fields that are not written as ``name=value``: they have a place of their own, or none.
+_PLACED = frozenset({*HEAD, *TAIL} - {"service", "version", "environment"})
+
 # A terminal obeys these, and a log line is other people's text; a tab would break the indentation.
 _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -56,15 +59,17 @@ class ConsoleFormatter(JsonFormatter):
         Raises:
             Nothing that is an Exception.
         """
+        level = ""
         try:
             tree = self._read(record)
+            level = str(tree.get("level", ""))
             lines = [*self._head_lines(tree, record), *_exception_lines(tree.get("exception"))]
             lines += _split(tree.get("stack"))
         except Exception as error:  # noqa: BLE001 - a log call never raises; the line says why
             lines = [self._fallback(record, error)]
         first, *rest = (_clean(part) for line in lines for part in line.split("\n"))
         if self._colors:
-            first = self._paint(first, str(record.levelname))
+            first = self._paint(first, level)
         return f"\n{CONTINUED}".join([first, *rest])
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:
@@ -75,8 +80,7 @@ class ConsoleFormatter(JsonFormatter):
             "",
             message,
         ]
-        shown = {*HEAD, *TAIL} - {"service", "version", "environment"}
-        fields = [f"{name}={_value(value)}" for name, value in tree.items() if name not in shown]
+        fields = [f"{name}={_value(value)}" for name, value in tree.items() if name not in _PLACED]
         if fields:
             words += ["", *fields]
         if "correlation_id" in tree:

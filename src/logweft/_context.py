@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token, copy_context
 from functools import wraps
-from types import MappingProxyType, TracebackType
+from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, final
 
 from ._plain import Walk
@@ -37,7 +37,10 @@ _UNRENDERED = (None, "", _NO_FIELDS)
 _UNSPANNED = (None, None)
 
 _Told = tuple[str | None, str | None, str | None, int, str, str, str | None]
-"""An `Incoming`, or as much: to make one takes 0.2 µs, the tuple of a plain ID 0.05 (3.11)."""
+"""
+The seven values of an `Incoming`, as a plain tuple where only an ID is known: that takes 0.05 µs,
+an `Incoming` 0.2 (3.11).
+"""
 
 _NOTHING_TOLD: _Told = Incoming()
 _NO_TRACE = _NOTHING_TOLD[1:]
@@ -247,6 +250,8 @@ class Scope:
         token, self._token = self._token, None
         if token is None:
             return
+        if tb is not None:
+            _note_ended(exc, tb, self.context)
         try:
             _current.reset(token)
         except ValueError:
@@ -262,6 +267,37 @@ class Scope:
         tb: TracebackType | None,
     ) -> None:
         self.__exit__(exc_type, exc, tb)
+
+
+# Which Context an exception has ended: the line that tells of it is logged outside of all blocks.
+# By id(), since most exceptions take no weak reference, and to hold them would hold all that their
+# frames do. That another has the same id is found out by the traceback, see `ended_by`.
+_ended: dict[int, tuple[int, CodeType, int, Context]] = {}
+_MAX_ENDED = 256
+
+
+def _note_ended(exc: BaseException | None, tb: TracebackType, context: Context) -> None:
+    if ended_by(exc) is None:  # else it comes out of an inner block
+        if len(_ended) >= _MAX_ENDED:
+            _ended.clear()
+        _ended[id(exc)] = id(tb), tb.tb_frame.f_code, tb.tb_lasti, context
+
+
+def ended_by(exc: object) -> Context | None:
+    """
+    Return the Context of the innermost block that *exc* has ended; None: it has ended none.
+
+    Raises:
+        Nothing.
+    """
+    known = _ended.get(id(exc))
+    tb = exc.__traceback__ if known is not None and isinstance(exc, BaseException) else None
+    while known is not None and tb is not None:
+        # Where that block is, an exception passes by only through it, and is noted there.
+        if (id(tb), tb.tb_frame.f_code, tb.tb_lasti) == known[:3]:
+            return known[3]
+        tb = tb.tb_next
+    return None
 
 
 def enter(context: Context) -> Scope:
@@ -297,7 +333,9 @@ def adopt(incoming: object = None, *, peer: str | None = None) -> Scope:
             that begin with a letter or digit; or its headers: ``{name: value}``,
             ``[(name, value)]``, ``str`` or ``bytes``, a WSGI environ, a process environment. None,
             or anything else, mints an ID.
-        peer: the caller's IP address, where there is one; who is trusted is said to `install`.
+        peer: the caller's IP address; who is trusted is said to `install`. None: there is none to
+            check (a queue; ASGI on a Unix socket), and who sent it is trusted unless *trust* is
+            ``"never"``.
 
     Returns:
         The `Scope`. Its block has a fresh Context: the IDs, and as fields ``request_id``, if a
@@ -356,7 +394,9 @@ def _trusts(peer: str | None) -> bool:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return False
-    return any(address in network for network in trust)
+    # A socket of both IPv6 and IPv4 says ::ffff:10.1.2.3 of 10.1.2.3.
+    known = {address, getattr(address, "ipv4_mapped", None) or address}
+    return any(each in network for network in trust for each in known)
 
 
 def inject(headers: _C, *, host: str | None = None) -> _C:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ._context import Context, current, with_span
+from ._context import NOTHING, Context, current, ended_by, with_span
 
 CONTEXT = "_logweft_context"
 """Where a record carries its Context: one private name, so that nobody's ``extra`` can clash."""
@@ -31,9 +31,18 @@ class ContextFilter(logging.Filter):
         """
         attributes = record.__dict__
         if type(attributes.get(CONTEXT)) is not Context:
-            context = attributes[CONTEXT] = with_span(current())
+            context = attributes[CONTEXT] = context_of(record)
             attributes.setdefault("correlation_id", context.correlation_id)
         return True
+
+
+def context_of(record: logging.LogRecord) -> Context:
+    """Return the Context of a log call: outside of any work, that which its exception has ended."""
+    context = current()
+    if context is NOTHING and record.exc_info:
+        info: Any = record.exc_info  # somebody's own record may have anything there
+        context = ended_by(info[1] if type(info) is tuple and len(info) == 3 else info) or context
+    return with_span(context)
 
 
 def accepted(filterer: logging.Filterer, record: logging.LogRecord) -> logging.LogRecord | None:

@@ -20,7 +20,17 @@ from ._access import access_fields
 from ._context import NOTHING, Context
 from ._filter import CONTEXT
 from ._names import NONE
-from ._plain import MAX_ITEMS, Walk, exception_fields, frames, path, put, text, type_name
+from ._plain import (
+    MAX_ITEMS,
+    Walk,
+    exception_fields,
+    frames,
+    is_template,
+    path,
+    put,
+    text,
+    type_name,
+)
 from ._record import OWN
 from ._redact import Redactor, make_redactor, shown
 from ._render import Renderer, escape
@@ -419,6 +429,11 @@ class JsonFormatter(_PythonJsonFormatter):
             record.message = text(fields.pop("message", ""))
             if record.args and "args" not in self._system:
                 fields.setdefault("args", record.args)
+            return None
+        if is_template(type(record.msg)):
+            record.message = text(record.msg)  # its str() is its repr
+            if record.args and "args" not in self._system:
+                fields["args"] = self._arguments(record)[1]
             return None
         try:
             template, args = self._arguments(record)

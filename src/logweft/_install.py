@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 from ._console import ConsoleFormatter
-from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
+from ._context import NOTHING, Policy, Scope, adopt, current, ended_by, enter, set_policy
 from ._formatter import JsonFormatter
 from ._listener import CAPACITY, FLUSH_TIMEOUT_S, Listener, Stats
 from ._options import CAPTURES, Options, resolve
@@ -137,6 +138,17 @@ def _loggers() -> Iterator[logging.Logger]:
             yield logger
 
 
+def _locked() -> Any:
+    """
+    Return logging's own lock, for a `with` that does not wait.
+
+    Ours would be taken before it here, and behind it by an addHandler() inside of dictConfig().
+    """
+    # Re-entrant; and os.fork() takes it, so that a child finds none of our changes half done. Asked
+    # for each time, since gevent's patch_all() puts another one there.
+    return logging._lock  # type: ignore[attr-defined]  # of 3.10 to 3.14
+
+
 def _registers() -> Iterator[Any]:
     """Yield where logging keeps its handlers, by name and for the exit; dictConfig empties both."""
     for name in ("_handlers", "_handlerList"):
@@ -171,7 +183,6 @@ class Installation:
         self._sigterm_before: Any = None
         self._silenced: set[str] = set()
         self._configuring = 0
-        self._lock = threading.RLock()
         queue = options.queue
         self._listener = Listener(
             capacity=CAPACITY if isinstance(queue, bool) or not queue else queue,
@@ -228,6 +239,12 @@ class Installation:
 
     def _take_over(self) -> None:
         """Take every handler there is, and see to it that the root logger has one."""
+        with _locked():
+            if self._active:
+                self._take_all()
+                self._let_go()
+
+    def _take_all(self) -> None:
         for logger in _loggers():
             for handler in logger.handlers[:]:
                 self._take(handler)
@@ -245,16 +262,15 @@ class Installation:
                 self._take(self._stand_in)
             if self._stand_in not in root.handlers:
                 root.handlers.append(self._stand_in)
-        self._let_go()
 
     def _let_go(self) -> None:
-        """Give back the handlers that a configuration has thrown away."""
-        used = {id(handler) for logger in _loggers() for handler in logger.handlers}
-        with self._lock:
+        """Give back the handlers that no logger has any more."""
+        with _locked():
+            used = {id(handler) for logger in _loggers() for handler in logger.handlers}
             for key, taken in list(self._taken.items()):
                 if key not in used and taken.handler is not self._stand_in:
                     self._restore(self._taken.pop(key))
-                    taken.front.retire()  # its lines are still written; logging's lock may be held
+                    taken.front.retire()  # its lines are still written; logging's lock is held
 
     def _writes(self, handler: logging.Handler) -> bool:
         """Say whether *handler* writes lines somewhere; pytest's or Sentry's memory is none."""
@@ -267,9 +283,11 @@ class Installation:
 
     def _take(self, handler: logging.Handler) -> bool:
         """Put *handler* behind the queue, with our formatter, if it is of the kind we take."""
-        with self._lock:
+        with _locked():
             if id(handler) in self._taken:
                 return True
+            if not self._active:
+                return False  # uninstall() was first
             formatter = handler.formatter
             if (
                 _qualified(type(handler)) not in _HANDLERS
@@ -321,6 +339,7 @@ class Installation:
         if not self._options.sticky:
             return
         add_handler = logging.Logger.addHandler
+        remove_handler = logging.Logger.removeHandler
         configure = logging.config.DictConfigurator.configure
         silence = getattr(logging.config, "_handle_existing_loggers", None)
         installation = self
@@ -328,6 +347,10 @@ class Installation:
         def addHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
             add_handler(self, hdlr)
             installation._follow(lambda: installation._arrived(self, hdlr))
+
+        def removeHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
+            remove_handler(self, hdlr)
+            installation._follow(lambda: installation._removed(hdlr))
 
         def configured(self: logging.config.DictConfigurator) -> None:
             installation._configuring += 1
@@ -344,6 +367,7 @@ class Installation:
             installation._follow(lambda: installation._enable(before))
 
         self._hook(logging.Logger, "addHandler", addHandler)
+        self._hook(logging.Logger, "removeHandler", removeHandler)
         self._hook(logging.config.DictConfigurator, "configure", configured)
         if silence is not None:
             self._hook(logging.config, "_handle_existing_loggers", silenced)
@@ -362,6 +386,11 @@ class Installation:
         # It stood in for a handler that nobody had configured; now somebody has.
         if self._options.stream is None and logger is logging.root:
             self._withdraw_stand_in()
+
+    def _removed(self, handler: logging.Handler) -> None:
+        # A configuration removes many, and is looked over once at its end.
+        if id(handler) in self._taken and not self._configuring:
+            self._let_go()
 
     def _withdraw_stand_in(self) -> None:
         if self._stand_in is not None and self._stand_in in logging.root.handlers:
@@ -486,18 +515,20 @@ class Installation:
             if exc is None:
                 exc = exc_type()
             file, line, function = _origin(tb)
-            logger.handle(
-                logger.makeRecord(
-                    logger.name,
-                    logging.CRITICAL,
-                    file,
-                    line,
-                    msg,
-                    args,
-                    (exc_type, exc, tb),
-                    function,
+            # Of the work it has ended, which is over by now, and not of what goes on around it.
+            with enter(ended_by(exc) or current()):
+                logger.handle(
+                    logger.makeRecord(
+                        logger.name,
+                        logging.CRITICAL,
+                        file,
+                        line,
+                        msg,
+                        args,
+                        (exc_type, exc, tb),
+                        function,
+                    )
                 )
-            )
         except Exception as error:  # noqa: BLE001 - the default hook must still have its turn
             self._listener.note_error(error)
             return False
@@ -579,16 +610,22 @@ class Installation:
         Raises:
             Nothing.
         """
-        global _installed
-        with _installing:
-            if _installed is self:
-                _installed = None
-            self._stop()
+        self._stop()
 
     def _stop(self) -> None:
-        """Undo everything, in reverse."""
+        """Undo everything, in reverse; then wait for the lines, with no lock held."""
+        with _locked():
+            taken = self._undo()
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S  # for all of them
+        for each in taken:
+            each.front.detach(deadline)
+        self._listener.close()
+
+    def _undo(self) -> list[_Taken]:
+        """Undo everything but the queue, whose handlers are returned; in one step for others."""
+        global _installed
         if not self._active:
-            return
+            return []
         self._active = False
         deactivate()
         if self._policy_before is not None:
@@ -598,12 +635,11 @@ class Installation:
         for hook in reversed(self._hooks):
             hook.undo()
         self._unhook_sigterm()
-        with self._lock:
-            self._withdraw_stand_in()
-            for taken in self._taken.values():
-                self._restore(taken)
-                taken.front.detach()
-            self._taken.clear()
+        self._withdraw_stand_in()
+        taken = list(self._taken.values())
+        self._taken.clear()
+        for each in taken:
+            self._restore(each)
         if self._root_level is not None and logging.root.level == self._root_level[1]:
             logging.root.setLevel(self._root_level[0])
         for state in self._before:
@@ -613,7 +649,9 @@ class Installation:
                 register += [entry for entry in content if entry not in register]
             else:
                 register.update({name: content[name] for name in content if name not in register})
-        self._listener.close()
+        if _installed is self:
+            _installed = None
+        return taken
 
     def __enter__(self) -> Installation:
         return self
@@ -644,8 +682,41 @@ def _origin(tb: Any) -> tuple[str, int, str]:
     return code.co_filename, tb.tb_lineno, code.co_name
 
 
+_RUN = "`logweft run`"
+
+
+def _clash(there: Installation, options: Options) -> str:
+    """Say that *there* has other options than *options*, and what to do."""
+    if there._where != _RUN:
+        return (
+            f"logweft is already installed with other options ({there._where}); "
+            "call uninstall() on it first"
+        )
+    before, now = _by_variable(there._options), _by_variable(options)
+    names = [f"LOGWEFT_{name.upper()}" for name in now if now[name] != before[name]]
+    instead = f", or drop this install() and set {', '.join(names)}" if names else ""
+    return f"{_RUN} has installed logweft with other options: start the program without it{instead}"
+
+
+def _by_variable(options: Options) -> dict[str, Any]:
+    policy = options.policy
+    told = {"trust": policy.trust, "id_headers": policy.order, "propagate_to": policy.propagate_to}
+    return {**options._asdict(), "policy": None, **told}
+
+
+# Held while install() begins, which imports libraries: under logging's own lock an import could
+# wait for a thread that waits for a logger.
 _installing = threading.RLock()
 _installed: Installation | None = None
+
+
+def _begin_child() -> None:
+    """Renew the lock in a forked child, where the thread that held it is gone."""
+    global _installing
+    _installing = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_begin_child)
 
 
 def install(
@@ -749,28 +820,30 @@ def install(
         raise TypeError(f"config must be a dictConfig mapping, got {shown(config)}")
     options = resolve(given)
     with _installing:
-        if _installed is not None and _installed._is_provisional:
-            _installed.uninstall()  # what a child process began with gives way to what it says
-        if _installed is None:
+        installation = _installed  # asked for once: uninstall() does not take this lock
+        if installation is not None and installation._is_provisional:
+            installation.uninstall()  # what a child process began with gives way to what it says
+            installation = None
+        if installation is None:
             caller = sys._getframe(1)
             where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+            if caller.f_globals.get("__name__") == "logweft.cli.run":
+                where = _RUN
             installation = Installation(options, config, where)
             installation._start()
             _installed = installation
-        elif (_installed._options, _installed._config) != (options, config):
-            raise RuntimeError(
-                f"logweft is already installed with other options ({_installed._where}); "
-                "call uninstall() on it first"
-            )
-        _installed._uses += 1
-        return _installed
+        elif (installation._options, installation._config) != (options, config):
+            raise RuntimeError(_clash(installation, options))
+        installation._uses += 1
+        return installation
 
 
 def options_for_child() -> dict[str, Any] | None:
     """Return what `receive` needs in another process, all of it picklable, or None."""
-    if _installed is None:
+    installation = _installed
+    if installation is None:
         return None
-    options = _installed._options
+    options = installation._options
     names = (
         *("format", "service", "version", "environment", "redact", "capture", "sticky", "fast"),
         *("queue", "queue_policy", "queue_timeout"),
@@ -810,8 +883,9 @@ def uninstall() -> None:
     Raises:
         Nothing.
     """
-    if _installed is not None:
-        _installed.uninstall()
+    installation = _installed
+    if installation is not None:
+        installation.uninstall()
 
 
 def flush(timeout: float = FLUSH_TIMEOUT_S) -> bool:
@@ -827,4 +901,5 @@ def flush(timeout: float = FLUSH_TIMEOUT_S) -> bool:
     Raises:
         Nothing.
     """
-    return _installed is None or _installed.flush(timeout)
+    installation = _installed
+    return installation is None or installation.flush(timeout)

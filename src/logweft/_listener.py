@@ -15,9 +15,11 @@ import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from ._plain import type_name
+from ._record import bare_record
 from ._redact import shown
 from ._targets import Item, Target
 
@@ -97,7 +99,7 @@ class Stats(NamedTuple):
 
 
 _listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
-_hooked = False
+_hooked = _is_told = False
 
 
 class Listener:
@@ -198,13 +200,22 @@ class Listener:
         with self._lock:
             target.lane = target
             for other in self.targets:
-                if other.destination == target.destination:
-                    other.shared = target.shared = True
-                    if type(other) is type(target):
-                        target.lane = other.lane  # so that their lines stay in order
+                if other.destination == target.destination and type(other) is type(target):
+                    target.lane = other.lane  # so that their lines stay in order
             self.targets.append(target)
+            self._find_shared()
             if not target.retired:
                 target.engage()
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Return what is held while targets are added and removed; re-entrant, for no wait."""
+        return self._lock
+
+    def _find_shared(self) -> None:
+        """Say to each target whether another one has its destination. The lock is held."""
+        times = Counter(target.destination for target in self.targets)
+        for target in self.targets:
+            target.shared = times[target.destination] > 1
 
     def remove(self, target: Target) -> None:
         """Cease to serve *target* and give its handler back; what it has not taken is dropped."""
@@ -226,7 +237,11 @@ class Listener:
             for item in waiting:
                 self.dropped[item[2]] += 1
             target.settle(len(waiting))
+            self._find_shared()
             target.release()
+            for other in self.targets:
+                if other.handler is target.handler and not other.retired:
+                    other.engage()  # it was removed and added again, or has another stream
 
     def retire(self, target: Target) -> bool:
         """Cease to serve *target* as soon as its lines are written; say whether they are."""
@@ -419,7 +434,10 @@ class Listener:
             if self._thread is not None:
                 return
             self._leaving = False
-            self._make_bell()  # of the thread's own kind: gevent's patch_all() changes both
+            # Of the thread's own kind, which gevent's patch_all() changes; else not, since a caller
+            # may be writing, and whoever took another lock would write beside it.
+            if type(self._bell) is not type(threading.Lock()):
+                self._make_bell()
             try:
                 thread = threading.Thread(
                     target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
@@ -569,21 +587,19 @@ class Listener:
         number = sum(levels.values())
         if not number:
             return False
-        record = logging.makeLogRecord(
-            {
-                "name": "logweft",
-                "levelno": logging.WARNING,
-                "levelname": "WARNING",
-                "msg": "dropped %d lines: queue full (capacity %d)",
-                "args": (number, self.capacity),
-                "pathname": __file__,
-                "funcName": "put",
-                "dropped": number,
-                "dropped_by_level": _by_name(levels),
-            }
-        )
         line: Item | None = None
         try:
+            record = bare_record(
+                name="logweft",
+                levelno=logging.WARNING,
+                levelname="WARNING",
+                msg="dropped %d lines: queue full (capacity %d)",
+                args=(number, self.capacity),
+                pathname=__file__,
+                funcName="put",
+                dropped=number,
+                dropped_by_level=_by_name(levels),
+            )
             payload, size = target.prepare(record)
             line = payload, size, logging.WARNING, False
         except Exception as error:  # noqa: BLE001 - a formatter of the user's own
@@ -635,7 +651,11 @@ class Listener:
         if not text.isprintable():
             text = ascii(text)[1:-1]  # a class may be called what a terminal takes for a command
         try:
-            if self._stderr is not None and select.select([], [self._stderr], [], 0)[1]:
+            if self._stderr is None:
+                return
+            poll = select.poll()  # select.select() takes no descriptor above 1023
+            poll.register(self._stderr, select.POLLOUT)
+            if poll.poll(0):
                 os.write(self._stderr, f"logweft: {text}\n".encode(errors="replace"))
         except (OSError, ValueError):
             return  # nowhere left to say it; it is counted
@@ -689,9 +709,9 @@ class Listener:
         self._leaving = self._urgent = True
         self._ring()
 
-    def finish(self) -> None:
-        """Flush at exit; what is logged afterwards is written by its caller."""
-        done = self.flush()
+    def finish(self, deadline: float) -> None:
+        """Flush at exit, until *deadline*; what is logged afterwards is written by its caller."""
+        done = self.flush(deadline - time.monotonic())
         self._synchronous, self._start_at = True, math.inf
         self._awake = False
         if not done:
@@ -774,18 +794,35 @@ def _hook_process() -> None:
         atexit.register(_finish_all)
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
-            # Such a child leaves by os._exit, where atexit does nothing; this runs before that.
-            from multiprocessing.util import Finalize
-
-            Finalize(None, _finish_all, exitpriority=-100)
+            _finish_at_child_exit()
+            _tell_multiprocessing()  # a forkserver's child may still forget all it was told
         os.register_at_fork(after_in_child=_begin_all)
 
 
+def _finish_at_child_exit(_: object = None) -> None:
+    """Flush where a child of multiprocessing ends: by os._exit, where atexit does nothing."""
+    from multiprocessing.util import Finalize
+
+    Finalize(None, _finish_all, exitpriority=-100)
+
+
+def _tell_multiprocessing() -> None:
+    """Have its children flush at their end; such a child begins by forgetting its finalizers."""
+    global _is_told
+    register = getattr(sys.modules.get("multiprocessing.util"), "register_after_fork", None)
+    if register is not None and not _is_told:
+        _is_told = True
+        register(_finish_at_child_exit, _finish_at_child_exit)
+
+
 def _finish_all() -> None:
+    # One deadline for all: an exit that waited for each of them in turn would seem to hang.
+    deadline = time.monotonic() + FLUSH_TIMEOUT_S
     for listener in list(_listeners):
-        listener.finish()
+        listener.finish(deadline)
 
 
 def _begin_all() -> None:
     for listener in list(_listeners):
         listener.begin()
+    _tell_multiprocessing()

@@ -17,7 +17,10 @@ _WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 BETWEEN = "\"'\\]:=0123456789_.-" + "".join(filter(str.isspace, map(chr, range(128))))
 BETWEEN_ANY = BETWEEN + "".join(filter(str.isspace, map(chr, range(128, 0x3001))))
-"""What may stand between a name's last letter and its ``=`` or ``:``, in ASCII and in any text."""
+"""
+Characters skipped backwards from a `=` or `:` to the last letter of the name before it: quotes,
+brackets, digits, spaces. The second of these is for texts that are not ASCII.
+"""
 
 OPAQUE = Pattern(r"(?=[^\s]*\d)[A-Za-z0-9+/_\-.=%~]{12,}")
 """What looks like a token: of some length, with a digit, without a space."""
@@ -77,6 +80,7 @@ class Names:
         """Say what a field of this *name* holds, by the name's last words."""
         verdict = self._verdicts.get(name)
         if verdict is None:
+            name = name[-MAX_NAME:]  # values are asked for too, which may be of any length
             verdict = self._look_up(name) if self._is_on else NONE
             if len(self._verdicts) >= _MAX_CACHED:
                 self._verdicts.clear()
@@ -84,7 +88,7 @@ class Names:
         return verdict
 
     def _look_up(self, name: str) -> int:
-        words = words_of(name[-MAX_NAME:])
+        words = words_of(name)
         for length in range(min(len(words), self._longest), 0, -1):
             kind = self._kinds.get(words[-length:])
             if kind is not None:

@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ._context import Policy
 from ._listener import check_policy, check_timeout
+from ._pattern import Pattern
 from ._redact import make_redactor, shown
 from ._trace import ORDER
 from .integrations import select
@@ -41,6 +43,12 @@ class Options(NamedTuple):
     policy: Policy
 
 
+# A field name. Source: RFC 9110, sections 5.1 and 5.6.2.
+_HEADER = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# Whose words are ours, so that a variable may say them in any case.
+_WORDS = ("format", "stream", "queue_policy", "capture", "integrations", "trust")
+
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "none")
 
 # Where service and friends are told already: OpenTelemetry, Datadog, Cloud Run, Lambda.
@@ -56,6 +64,8 @@ def _from_environment(name: str) -> Any:
     text = os.environ.get(f"LOGWEFT_{name.upper()}", "").strip()
     if not text:
         return next(filter(None, map(os.environ.get, _FALLBACKS.get(name, ()))), None)
+    if name in _WORDS:
+        text = text.lower()
     if name in ("redact", "sticky", "fast", "queue", "capture", "flush_on_sigterm"):
         if text.lower() in _TRUE:
             return True
@@ -152,13 +162,35 @@ def _captures(name: str, value: Any) -> frozenset[str]:
 def _trust(name: str, value: Any) -> Any:
     if value in ("always", "never"):
         return value
-    try:
-        return tuple(map(ipaddress.ip_network, _words(name, value)))
-    except (TypeError, ValueError):
+    words = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    return tuple(map(_network, words))
+
+
+def _network(word: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    network = None
+    if isinstance(word, str):
+        with suppress(ValueError):
+            network = ipaddress.ip_network(word, strict=False)
+            return ipaddress.ip_network(word)
+    if network is None:
         raise ValueError(
             "trust must be 'always', 'never' or a list of networks such as '10.0.0.0/8', "
-            f"got {shown(value)}"
-        ) from None
+            f"got {shown(word)}"
+        )
+    host = str(word).partition("/")[0]
+    raise ValueError(
+        f"trust: {shown(word)} has host bits set; write '{network}', or '{host}' for that host"
+    )
+
+
+def _headers(name: str, value: Any) -> tuple[str, ...]:
+    words = _words(name, value)
+    for word in words:
+        if not _HEADER.fullmatch(word):
+            raise ValueError(
+                f"{name} must be names of headers such as 'X-Request-ID', got {shown(word)}"
+            )
+    return tuple(word.lower() for word in words)
 
 
 def _words(name: str, value: Any) -> tuple[str, ...]:
@@ -201,7 +233,7 @@ def resolve(given: Mapping[str, Any]) -> Options:
         integrations=option("integrations", select("auto"), lambda name, value: select(value)),
         policy=Policy(
             option("trust", "always", _trust),
-            tuple(name.lower() for name in option("id_headers", ORDER, _words)),
+            option("id_headers", ORDER, _headers),
             option("propagate_to", None, _words),
         ),
     )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_METHODS = ("search", "match", "fullmatch", "finditer", "findall", "split", "sub")
+
 
 class Pattern:
     """
@@ -27,10 +29,10 @@ class Pattern:
         self._source, self._flags = source, flags
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name != "compiled" and name not in _METHODS:
             raise AttributeError(name)
+        # Without a lock, which a fork would leave held: two threads compile the same.
         compiled = re.compile(self._source, self._flags)
-        vars(self)["compiled"] = compiled
-        for each in ("search", "match", "fullmatch", "finditer", "findall", "split", "sub"):
-            vars(self)[each] = getattr(compiled, each)
-        return getattr(self, name)
+        known = {each: getattr(compiled, each) for each in _METHODS}
+        vars(self).update(known, compiled=compiled)
+        return vars(self)[name]

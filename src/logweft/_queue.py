@@ -10,8 +10,8 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._context import Context, current, with_span
-from ._filter import CONTEXT, ContextFilter
+from ._context import Context
+from ._filter import CONTEXT, ContextFilter, context_of
 from ._formatter import JsonFormatter
 from ._listener import CAPACITY, CAPACITY_BYTES, FLUSH_TIMEOUT_S, Listener, Stats
 from ._redact import shown
@@ -90,10 +90,14 @@ class QueueHandler(logging.handlers.QueueHandler):
         self.addFilter(ContextFilter())
         self._own_filters = self.filters.copy()
         self.targets = [make_target(handler, self) for handler in handlers]
-        is_file = len(handlers) == 1 and isinstance(self.targets[0], DescriptorTarget)
-        self._only = self.targets[0] if is_file else None
+        self._only = self._find_only()
         for each in self.targets:
             listener.add(each)
+
+    def _find_only(self) -> DescriptorTarget | None:
+        """Return the target if there is one and it is a file."""
+        first, *others = self.targets
+        return first if isinstance(first, DescriptorTarget) and not others else None
 
     def handle(self, record: logging.LogRecord) -> Any:
         """
@@ -131,7 +135,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         attributes = record.__dict__
         context = attributes.get(CONTEXT)
         if type(context) is not Context:
-            context = with_span(current())
+            context = context_of(record)
         line = renderer.line(record, context)
         if line is None:
             return False
@@ -157,6 +161,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         if (
             self.filters == self._own_filters
             and not target.shared
+            and handler.stream is target.stream
             and not handler.filters
             and level >= handler.level
             and type(formatter) is JsonFormatter
@@ -171,8 +176,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         Raises:
             Nothing that is an Exception.
         """
+        target = self._only
+        if target is None:  # another thread has called setStream() since: it is no file now
+            self.queue.put(self.targets[0], line, len(line), level)
+            return
         payload = f"{line}\n".encode()
-        self.queue.put(self.targets[0], payload, len(payload), level)
+        self.queue.put(target, payload, len(payload), level)
 
     def prepare(self, record: logging.LogRecord) -> list[tuple[Target, Any, int]]:
         """
@@ -182,7 +191,9 @@ class QueueHandler(logging.handlers.QueueHandler):
             Exception: what a formatter or filter of the user's own raises.
         """
         prepared = []
-        for target in self.targets:
+        for index, target in enumerate(self.targets):
+            if target.has_moved():
+                target = self._move(index)
             accepted = target.accept(record)
             if accepted is None:
                 continue
@@ -190,6 +201,19 @@ class QueueHandler(logging.handlers.QueueHandler):
                 continue
             prepared.append((target, *target.prepare(accepted)))
         return prepared
+
+    def _move(self, index: int) -> Target:
+        """Return another target, for the stream the handler has by now."""
+        with self.queue.lock():
+            target = self.targets[index]
+            if target.has_moved():  # unless another thread has been here
+                # What it has taken is still written, to the stream of that moment. Without a
+                # flush of the new one, which may block.
+                self.queue.retire(target)
+                target = self.targets[index] = make_target(target.handler, self, flushes=False)
+                self._only = self._find_only()
+                self.queue.add(target)
+            return target
 
     def _is_first(self, record: logging.LogRecord, destination: object) -> bool:
         """Say whether no other handler has written *record* to *destination*."""
@@ -264,14 +288,19 @@ class QueueHandler(logging.handlers.QueueHandler):
         for target in self.targets:
             self.queue.retire(target)
 
-    def detach(self) -> None:
+    def detach(self, deadline: float | None = None) -> None:
         """
         Flush, and give the targets' handlers back as they were.
+
+        Args:
+            deadline: until when to wait at most, by `time.monotonic` (seconds). Default: 5 from
+                now.
 
         Raises:
             Nothing.
         """
-        deadline = time.monotonic() + FLUSH_TIMEOUT_S
+        if deadline is None:
+            deadline = time.monotonic() + FLUSH_TIMEOUT_S
         for target in self.targets:
             # Again for the lines of calls that are under way.
             while not self.queue.retire(target):

@@ -25,13 +25,14 @@ from ._names import (
     words_of,
 )
 from ._pattern import Pattern
-from ._plain import put, type_name
+from ._plain import WITHHELD, put, type_name
 from ._secrets import Rule
 from ._spans import (
     ASSIGNMENT,
     ELEMENT,
     FLAG,
     NUMBER,
+    PAIR,
     PROSE,
     SCHEME,
     SCHEME_BEGINS,
@@ -41,8 +42,7 @@ from ._spans import (
     value_span,
 )
 
-MARKER = "[redacted]"
-"""What stands where a secret stood. It is constant: it never says anything about the secret."""
+MARKER = WITHHELD
 
 MIN_SECRET_LENGTH = 8
 """Shortest value `register_secret` takes (characters); a shorter one would mask ordinary words."""
@@ -221,6 +221,10 @@ class Redactor:
         self._by_name = "name" not in off
         self.names = Names(secret, innocent, is_on=self._by_name)
         """What its name says of a value."""
+        self.is_exact = bool(self._allowed) or any(
+            char.isdigit() for name in (*secret, *innocent) for char in name
+        )
+        """Whether a digit says something, so that what differs in digits alone is not alike."""
         self._word_rules = tuple(
             (size, tuple(rule for rule in rules if rule.name not in off))
             for size, rules in _secrets.WORDS.items()
@@ -331,14 +335,7 @@ class Redactor:
         """
         if type(template) is not str or not self._by_name:
             return template, args
-        marked = self._templates.get(template)
-        if marked is None:
-            marked = self._marked(template)
-            if len(self._templates) >= _MAX_CACHED:
-                self._templates.clear()
-            if len(template) <= 1024:  # a longer one is no template but a text, not seen again
-                self._templates[template] = marked
-        hidden, safe = marked
+        hidden, safe = self._marked(template)
         if not hidden:
             return template, args
         if type(args) is not tuple:  # first, since to ask for a Mapping takes 0.2 µs
@@ -364,6 +361,16 @@ class Redactor:
 
     def _marked(self, template: str) -> tuple[dict[int | str, int], str]:
         """Return which arguments are secret, and the template that takes text in their places."""
+        marked = self._templates.get(template)
+        if marked is None:
+            marked = self._looked_at(template)
+            if len(self._templates) >= _MAX_CACHED:
+                self._templates.clear()
+            if len(template) <= 1024:  # a longer one is no template but a text, not seen again
+                self._templates[template] = marked
+        return marked
+
+    def _looked_at(self, template: str) -> tuple[dict[int | str, int], str]:
         hidden: dict[int | str, int] = {}
         parts: list[str] = []
         position = end = 0
@@ -467,7 +474,7 @@ class Redactor:
 
     def _is_alike(self, text: str) -> bool:
         """Say whether *text* is as clean as one that differs from it in digits and UUIDs alone."""
-        return not (len(text) > _MAX_SHAPE or "$" in text or "%" in text or self._allowed)
+        return not (len(text) > _MAX_SHAPE or "$" in text or "%" in text or self.is_exact)
 
     def _look_at_words(self, text: str, folded: str) -> tuple[str, list[str] | None]:
         """
@@ -518,6 +525,8 @@ class Redactor:
             return text
         separators = _separators(text, "'," in marks or '",' in marks)
         text = self._named_values(separators, ASSIGNMENT, text, is_source)
+        if ("'," in marks or '",' in marks) and ("val" in text or "Val" in text):
+            text = self._values(PAIR, text, is_source)
         if "--" in marks and (" --" in text or text[:2] == "--"):
             text = self._values(FLAG, text, is_source)
         if "</" in marks and "</" in text:
@@ -549,7 +558,7 @@ class Redactor:
 
     def _apply(self, rule: Rule, text: str) -> str:
         """Withhold what *rule* matches in *text*."""
-        group = "secret" if "secret" in rule.pattern.groupindex else 0
+        group = "secret" if "secret" in rule.pattern.compiled.groupindex else 0
 
         def withheld(match: re.Match[str]) -> str:
             whole, secret = match[0], match[group]
@@ -571,7 +580,7 @@ class Redactor:
         Names are told by their last three letters first: to look for them takes ten times as long.
         """
         parts: list[str] = []
-        done = names = 0
+        done = 0
         behind = 0  # the last separator, before which no other's name begins
         between, endings = BETWEEN if text.isascii() else BETWEEN_ANY, self.names.endings
         for at in separators:
@@ -593,33 +602,41 @@ class Redactor:
             kind = self.names.kind_there(match["name"], text, start)
             if kind in (NONE, LOCATOR):  # the rules for addresses come before this
                 continue
-            names += 1
-            if names > _MAX_NAMES:
-                return "".join(parts) + text[done : match.end()] + self.withhold("name", text)
-            span = self._secret_span(match, kind, text, is_source)
-            if span is not None:
-                start, end = span
-                parts += text[done:start], self.withhold("name", text[start:end])
-                done = behind = end
+            done = behind = self._withhold(match, kind, text, is_source, parts, done)
         return "".join(parts) + text[done:] if parts else text
 
     def _values(self, pattern: Pattern, text: str, is_source: bool) -> str:
         """Withhold the values behind each match of *pattern* that names a secret."""
         parts: list[str] = []
-        done = names = 0
+        done = 0
         for match in pattern.finditer(text):
             kind = self.names.kind_there(match["name"], text, match.start("name"))
             if kind in (NONE, LOCATOR) or match.start() < done:
                 continue
-            names += 1
-            if names > _MAX_NAMES:
-                return "".join(parts) + text[done : match.end()] + self.withhold("name", text)
-            span = self._secret_span(match, kind, text, is_source)
-            if span is not None:
-                start, end = span
-                parts += text[done:start], self.withhold("name", text[start:end])
-                done = end
+            done = self._withhold(match, kind, text, is_source, parts, done)
         return "".join(parts) + text[done:] if parts else text
+
+    def _withhold(
+        self,
+        match: re.Match[str],
+        kind: int,
+        text: str,
+        is_source: bool,
+        parts: list[str],
+        done: int,
+    ) -> int:
+        """Add to *parts* what is from *done* to the end of *match*'s secret; return where it is."""
+        end = match.end()
+        if len(parts) >= 2 * _MAX_NAMES:
+            parts += text[done:end], self.withhold("name", text)
+            return len(text)
+        span = self._secret_span(match, kind, text, is_source)
+        if span is None:
+            parts += text[done:end], ""
+            return end
+        start, end = span
+        parts += text[done:start], self.withhold("name", text[start:end])
+        return end
 
     def _secret_span(
         self, match: re.Match[str], kind: int, text: str, is_source: bool

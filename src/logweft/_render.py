@@ -17,7 +17,7 @@ from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context, set_rendered
 from ._names import NONE
 from ._pattern import Pattern
-from ._plain import MAX_ITEMS, Walk, exception_fields
+from ._plain import MAX_ITEMS, Walk, exception_fields, tells
 from ._record import OWN, SCALARS, is_stdlib
 from ._redact import DROPPED, SOURCES, VALUE_FIELDS, Redactor
 from ._slots import Slots
@@ -291,7 +291,7 @@ class Renderer:
             is_clean = slots and not hides and take(slots, args)
             if not is_clean:
                 for each in args:
-                    if type(each) not in SCALARS and hasattr(type(each), "__log__"):
+                    if type(each) not in SCALARS and tells(type(each)):
                         return None
                 if hides:
                     msg, args = cast(Redactor, self._redactor).arguments(msg, args)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from itertools import chain
 
+from ._pattern import Pattern
+
 # A name is secret by its last words: `db_password`, `X-Api-Key`, `clientSecret`. So `max_tokens`,
 # `password_reset_sent_at`, `secretary` and `token_type` are not.
 SECRET = """
@@ -79,7 +81,10 @@ ENDINGS = (
 )
 
 LONG = 14
-"""What has no word of so many characters, and no punctuation of `_redact`'s, holds no secret."""
+"""
+Characters. A text whose words are all shorter than this, and that has none of the punctuation,
+groups of digits and verbs `_redact` looks for, holds no secret, so it is not looked at.
+"""
 
 # Nothing to withhold: absence, types, and what prose puts behind a colon.
 NOTHING = frozenset(
@@ -122,13 +127,8 @@ class Rule:
     ) -> None:
         self.name = name
         self.needs = tuple(needs.split())
-        self.source = source
+        self.pattern = Pattern(source, re.ASCII)
         self.is_right = is_right
-
-    @functools.cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """The regular expression, compiled."""
-        return re.compile(self.source, re.ASCII)
 
 
 def has_digit(match: re.Match[str]) -> bool:
@@ -475,6 +475,6 @@ DISCORD = Rule(
 NAMES = frozenset(
     {rule.name for rule in (*chain(*WORDS.values()), *chain(*MARKS.values()), *NUMBERS, DISCORD)}
     | {row[0] for row in _PREFIXED}
-    | {"name", "registered", "path", "prose"}
+    | {"name", "registered", "path"}
 )
 """Every rule's name: what options may speak of."""

@@ -218,7 +218,7 @@ class Slots:
 
     def _look(self, value: str) -> tuple[bool, bool]:
         """Say whether *value* is inert, and whether that holds whatever its digits are."""
-        is_alike = True
+        is_alike = not self._redactor.is_exact
         if value in _TELLING:
             return False, True
         if _INERT.fullmatch(value) is None:
@@ -227,17 +227,18 @@ class Slots:
                 or any(map(self._says, _KEYS.findall(value)))
                 or self._redactor.text(value) != value
             ):
-                return False, True
-            is_alike = _LONG_WORD.search(value) is None
-            if not is_alike and _begins_as_key(value):
-                return False, True
+                return False, is_alike
+            if _LONG_WORD.search(value) is not None:
+                is_alike = False
+                if _begins_as_key(value):
+                    return False, True
         if ("/" in value or "." in value) and not self._is_clean_in_company(value):
             return False, True
         if value[0] == "<" and self._says(value[1:].partition(" ")[0].rpartition(".")[2]):
             return False, True
         if f" {value}".rstrip("0123456789_.-")[-3:].lower() in self._endings:
             if self._says(value.rpartition("/")[2]):
-                return False, True
+                return False, is_alike
             is_alike = False
         return True, is_alike
 

@@ -21,11 +21,24 @@ PROSE = Pattern(
 )
 ELEMENT = Pattern(r"<(?P<name>[A-Za-z_][A-Za-z0-9_.:\-]{0,63})(?:\s[^<>]{0,128})?>(?=[^<\s])")
 
+# ``{"name": "Cookie", "value": ``
+_QUOTE = r"\\{0,8}[\"']"
+PAIR = Pattern(
+    rf"(?i:{_QUOTE}(?:name|key|header|field|parameter|param){_QUOTE}\s?:\s?{_QUOTE})"
+    rf"(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{{0,63}}){_QUOTE}\s?,\s?"
+    rf"(?i:{_QUOTE}(?:values?|val){_QUOTE}\s?:\s?)"
+)
+
 # The value behind it: a quoted one, or up to what begins the next field.
 _QUOTED = Pattern(r"(?:[bBrRuUfF]{1,2})?(?P<quote>\\{0,8}[\"'])")
 _BARE = Pattern(
     r"(?:[^\s,;&\"'<>\\]+|[,;&](?!\s|$|[\w.\-]{1,64}\s?[=:])|[\"'<>](?=[^\s,;&\"'<>)\]}])"
     r"|\\(?![nrt\"'\\]))+"
+)
+# A number in groups: of a card, an account, a telephone.
+_GROUPED = Pattern(
+    r"(?=[+(A-Z]{0,3}\d)[+(]{0,2}[A-Z0-9]{1,4}\)?"
+    r"(?:[ \-]\(?(?=[A-Z]{0,5}\d)[A-Z0-9]{1,6}\)?){2,8}(?!\w)"
 )
 _NESTED = Pattern(r"[\[({][^\[\](){}\n]{0,4096}[\])}]")
 _COOKIES = Pattern(r"[^\s;,\"']+(?:;\s{0,2}[^\s;,\"'=:]+(?:=[^\s;,\"']*|(?=[\s;,\"']|\Z)))*")
@@ -97,6 +110,9 @@ def value_span(match: re.Match[str], text: str) -> tuple[int, int] | None:
     start, end = bare.span()
     while end > start and text[end - 1] in ".,;:!?)]}'\"":
         end -= 1
+    grouped = _GROUPED.match(text, start)
+    if grouped is not None and grouped.end() > end:
+        return grouped.span()
     value = text[start:end]
     if is_nothing(value):
         return None

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from ._filter import CONTEXT, accepted
 from ._formatter import JsonFormatter
+from ._record import bare_record
 
 _BATCH_BYTES = 1024 * 1024
 _PIPE_BATCH_BYTES = select.PIPE_BUF  # what no other process's write can get into: pipe(7)
@@ -54,6 +55,8 @@ class Target:
         self.handler = handler
         # Weak, so that a target, and its descriptor, ends with the last call that uses it.
         self._front = weakref.ref(front)
+        # Kept, so that while we name a stream by its id() no other one can have that id().
+        self.stream: Any = getattr(handler, "stream", None)
         self.destination: object = None
         self.shared = False
         self.lane: Target | None = None  # who writes our lines: this one or another; None: nobody
@@ -81,6 +84,16 @@ class Target:
         """Return what `settled` will be when everything of this moment is settled."""
         lines = len(self.taken) + len(self.waiting) + bool(self.unreported)
         return self.settled + self._skipped + lines
+
+    def has_moved(self) -> bool:
+        """Say whether the handler has another stream by now, and so needs another target."""
+        # A file handler's own code opens the next stream, and our target follows it by itself.
+        handler = self.handler
+        return (
+            type(handler) is logging.StreamHandler
+            and handler.stream is not self.stream
+            and handler.stream is not None
+        )
 
     def is_behind(self, goal: int) -> bool:
         """Say whether *goal* is not reached yet; if nothing is left to do, it is."""
@@ -188,16 +201,24 @@ class DescriptorTarget(Target):
     handler: logging.StreamHandler[Any]
 
     def __init__(
-        self, handler: logging.StreamHandler[Any], front: logging.Handler, file: tuple[int, int]
+        self,
+        handler: logging.StreamHandler[Any],
+        front: logging.Handler,
+        stream: Any,
+        file: tuple[int, int],
     ) -> None:
         super().__init__(handler, front)
         number, descriptor = file
-        self.destination = getattr(handler, "baseFilename", number)
-        self._use(handler.stream, descriptor)
+        # Not the number alone, which another file gets once the application has closed this one;
+        # nor the file alone, since standard output and error may be the same and both are wanted.
+        status = os.fstat(descriptor)
+        place = number, status.st_dev, status.st_ino
+        self.destination = getattr(handler, "baseFilename", place)
+        self._use(stream, descriptor)
 
     def _use(self, stream: Any, descriptor: int) -> None:
         """Write to *descriptor*, ours from now on, for as long as the handler has this *stream*."""
-        self._stream = stream
+        self.stream = stream
         self._fd = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
         self._close.atexit = False  # there may be lines after this
@@ -207,13 +228,15 @@ class DescriptorTarget(Target):
         self._is_new = True
 
     def _follow(self) -> None:
-        """Open what the handler has opened since: setStream(), or a reopened log file."""
+        """Open what a file handler has opened since; a plain stream never changes here."""
         stream = self.handler.stream
         path = getattr(self.handler, "baseFilename", None)
         descriptor = None
+        if path is None:
+            return
         if stream is not None:
             _, descriptor = _duplicate(stream) or (None, None)
-        elif path is not None and not self.retired and not _is_same_file(path, self._fd):
+        elif not self.retired and not _is_same_file(path, self._fd):
             # Closed, as one does after a rename: a FileHandler would open its path again by itself.
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if descriptor is not None:
@@ -237,7 +260,7 @@ class DescriptorTarget(Target):
 
     def write(self, ledger: Ledger) -> None:
         """Write all lines in one call, if the system takes them; else go on where it stopped."""
-        if self.handler.stream is not self._stream or self._stream is None:
+        if self.handler.stream is not self.stream or self.stream is None:
             self._follow()
         if self._is_new:
             self._is_new = False
@@ -300,11 +323,13 @@ class RollingTarget(DescriptorTarget):
 
     def _roll(self, item: Item) -> None:
         handler = self.handler
+        if self.retired and handler.stream is None:
+            return  # removed and closed by its owner: to ask it would open its file again
         if isinstance(handler, logging.handlers.WatchedFileHandler):
             handler.reopenIfNeeded()
             return
         # As many characters as bytes, which is what maxBytes is about.
-        record = logging.makeLogRecord({"msg": item[0][:-1].decode("latin-1")})
+        record = bare_record(msg=item[0][:-1].decode("latin-1"))
         if handler.shouldRollover(record):  # type: ignore[attr-defined]  # of both that there are
             handler.doRollover()  # type: ignore[attr-defined]  # as above
 
@@ -320,8 +345,7 @@ class LineTarget(Target):
 
     def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
         super().__init__(handler, front)
-        stream = getattr(handler, "stream", None)
-        self.destination = getattr(handler, "baseFilename", None) or id(stream)
+        self.destination = getattr(handler, "baseFilename", None) or id(self.stream)
         self._reference: Any = None
         self._failure: BaseException | None = None
 
@@ -363,7 +387,7 @@ class LineTarget(Target):
             ledger.count_refused(self, 1)
 
     def _emit(self, item: Item) -> None:
-        self.handler.emit(logging.makeLogRecord({"msg": item[0], "levelno": item[2]}))
+        self.handler.emit(bare_record(msg=item[0], levelno=item[2]))
 
     def finish(self) -> None:
         """Flush and close the handler, as `logging.shutdown` would have."""
@@ -418,14 +442,21 @@ _ROLLING = (
 )
 
 
-def make_target(handler: logging.Handler, front: logging.Handler) -> Target:
-    """Return the `Target` that fits *handler*, for the QueueHandler *front*."""
+def make_target(
+    handler: logging.Handler, front: logging.Handler, *, flushes: bool = True
+) -> Target:
+    """
+    Return the `Target` that fits *handler*, for the QueueHandler *front*.
+
+    *flushes*: have the stream write what is in its buffer before our lines, which may block.
+    """
     kind = type(handler)
     if kind in (logging.StreamHandler, logging.FileHandler, *_ROLLING):
-        file = _duplicate(_opened(handler))  # type: ignore[arg-type]  # one of the above
+        stream = _opened(handler)  # type: ignore[arg-type]  # one of the above
+        file = _duplicate(stream, flushes=flushes)
         if file is not None:
             descriptor_target = RollingTarget if kind in _ROLLING else DescriptorTarget
-            return descriptor_target(handler, front, file)  # type: ignore[arg-type]  # as above
+            return descriptor_target(handler, front, stream, file)  # type: ignore[arg-type]  # as above
     if isinstance(handler, logging.StreamHandler):
         return LineTarget(handler, front)
     return RecordTarget(handler, front)
@@ -441,14 +472,15 @@ def _opened(handler: logging.StreamHandler[Any]) -> Any:
     return handler.stream
 
 
-def _duplicate(stream: Any) -> tuple[int, int] | None:
+def _duplicate(stream: Any, *, flushes: bool = True) -> tuple[int, int] | None:
     """Return ``(number, descriptor of our own)`` of *stream*'s file; None: it has no open file."""
     # Any other stream may have a file and write something else to it than the text: the pipe to
     # Dramatiq's main process takes messages, each behind its length.
     if not isinstance(stream, io.TextIOWrapper):
         return None
     try:
-        stream.flush()  # what was written before us stands before us
+        if flushes:
+            stream.flush()  # what was written before us stands before us
         number = stream.fileno()
         descriptor = os.dup(number)
     except Exception:  # noqa: BLE001 - a stand-in for a stream raises anything

@@ -67,7 +67,6 @@ _AMZN_ROOT = Pattern(r"1-([0-9a-f]{8})-([0-9a-f]{24})", re.ASCII)
 _TOKEN = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OCTETS = Pattern(r"[!#-+\--:<-\[\]-~]*", re.ASCII)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _OWS = " \t"
 
 _Headers = dict[str, list[str]]
@@ -391,7 +390,7 @@ def _read_tracestate(headers: _Headers) -> str:
 
 
 def _read_baggage(headers: _Headers) -> str:
-    return _join(map(_encode, _members(",".join(headers["baggage"]))))
+    return _join(map(_written, _members(",".join(headers["baggage"]))))
 
 
 def parse_baggage(text: str) -> list[Member]:
@@ -413,25 +412,6 @@ def parse_baggage(text: str) -> list[Member]:
     ]
 
 
-def write_baggage(members: Iterable[Member]) -> str:
-    """
-    Return the value of a ``baggage`` header, at most 8192 bytes; what does not fit is left out.
-
-    Args:
-        members: a value may be any text. A member with a key that is no token is left out.
-
-    Raises:
-        Nothing, if *members* are `Member`.
-
-    Source: W3C Baggage, sections 3.3.1 and 3.3.2.
-    """
-    return _join(
-        _encode(member, _quote)
-        for member in members
-        if all(_TOKEN.fullmatch(key) for key in (member.key, *(k for k, _ in member.properties)))
-    )
-
-
 def _members(text: str) -> Iterator[Member]:
     """Yield the well-formed members of baggage, trimmed, their values still percent-encoded."""
     if len(text) > _MAX_VALUE:
@@ -449,9 +429,9 @@ def _members(text: str) -> Iterator[Member]:
                 yield Member(key, first, tuple(properties))
 
 
-def _encode(member: Member, quote: Callable[[str], str] = str) -> str:
+def _written(member: Member) -> str:
     fields: list[tuple[str, str | None]] = [(member.key, member.value), *member.properties]
-    return ";".join(key if value is None else f"{key}={quote(value)}" for key, value in fields)
+    return ";".join(key if value is None else f"{key}={value}" for key, value in fields)
 
 
 def _join(members: Iterable[str]) -> str:
@@ -463,11 +443,6 @@ def _join(members: Iterable[str]) -> str:
             if left < 3:
                 break  # the shortest member is "k="
     return ",".join(kept)
-
-
-def _quote(text: str) -> str:
-    octets = text.encode("utf-8", "replace")
-    return "".join(chr(octet) if octet in _UNRESERVED else f"%{octet:02X}" for octet in octets)
 
 
 def _decode(text: str) -> str:

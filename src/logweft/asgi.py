@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ._context import ADOPTED, Context, adopt
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Each framework has types of its own for the same three: a dict, a MutableMapping, TypedDicts.
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _HEADER = b"x-correlation-id"
 
@@ -30,7 +30,7 @@ class CorrelationMiddleware:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Serve one connection; what the application raises is passed through."""
         if scope["type"] not in ("http", "websocket") or ADOPTED in scope:
             await self.app(scope, receive, send)
@@ -43,7 +43,7 @@ class CorrelationMiddleware:
 def adopted_by(app: App, context: Context) -> App:
     """Return *app* so that it knows its connection is under *context*, and answers with the ID."""
 
-    async def adopted(scope: Scope, receive: Receive, send: Send) -> None:
+    async def adopted(scope: Any, receive: Receive, send: Send) -> None:
         await app({**scope, ADOPTED: context}, receive, answering(send, context))
 
     return adopted

@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import bottle
 import falcon
 import falcon.asgi
+import flask
 import hypercorn.asyncio
 import hypercorn.config
 import litestar
@@ -30,6 +31,8 @@ import werkzeug.serving
 from litestar.logging import LoggingConfig
 from pyramid.config import Configurator
 from pyramid.response import Response as PyramidResponse
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 import contracts
 import logweft
@@ -245,12 +248,40 @@ def pyramid_app(with_view: bool) -> Any:
         return config.make_wsgi_app()
 
 
+def flask_app() -> Any:
+    app = flask.Flask("shop")
+
+    def home() -> str:
+        handle(flask.request.path)
+        return "ok"
+
+    app.add_url_rule("/", "home", home)
+    app.add_url_rule("/fail", "fail", home)
+    return app
+
+
 def plain_wsgi(environ: Any, start_response: Any) -> Any:
     """Answer, or raise what nobody catches."""
     handle(environ["PATH_INFO"])
     own = [("x-correlation-id", "mine")] if environ["PATH_INFO"] == "/own" else []
     start_response("200 OK", [("Content-Length", "2"), *own])
     return [b"ok"]
+
+
+async def plain_asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Answer a request, or accept a websocket and close it; raise what nobody catches."""
+    if scope["type"] == "lifespan":
+        raise RuntimeError("no lifespan")
+    if scope["type"] == "websocket":
+        await receive()
+        handle(scope["path"])
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+        return
+    handle(scope["path"])
+    own = [(b"x-correlation-id", b"mine")] if scope["path"] == "/own" else []
+    await send({"type": "http.response.start", "status": 200, "headers": own})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 SERVERS: dict[str, Callable[[], Any]] = {
@@ -260,6 +291,8 @@ SERVERS: dict[str, Callable[[], Any]] = {
     "quart, uvicorn": lambda: under_uvicorn(quart_app()),
     "falcon, uvicorn": lambda: under_uvicorn(falcon_app(falcon.asgi.App())),
     "falcon, hypercorn": lambda: under_hypercorn(falcon_app(falcon.asgi.App())),
+    "plain, hypercorn": lambda: under_hypercorn(plain_asgi),
+    "flask, hypercorn": lambda: under_hypercorn(flask_app()),
     "falcon, wsgiref": lambda: under_wsgiref(falcon_app(falcon.App())),
     "falcon, waitress": lambda: under_waitress(falcon_app(falcon.App())),
     "bottle, wsgiref": lambda: under_wsgiref(bottle_app()),
@@ -359,6 +392,14 @@ class TestFalconUnderHypercorn(UnderHypercorn):
     server, exceptions_logger = "falcon, hypercorn", "falcon"
 
 
+class TestHypercorn(UnderHypercorn):
+    server, exceptions_logger = "plain, hypercorn", "hypercorn.error"
+
+
+class TestFlaskUnderHypercorn(UnderHypercorn):
+    server, exceptions_logger = "flask, hypercorn", "shop"
+
+
 class TestFalconUnderWsgiref(Served):
     server, exceptions_logger = "falcon, wsgiref", None
 
@@ -405,7 +446,7 @@ def test_after_uninstall_requests_pass_through(server: str, tmp_path: Path) -> N
     assert (without.status, without.headers.get("x-correlation-id")) == (200, None)
 
 
-@pytest.mark.parametrize("server", ["plain, waitress", "plain, werkzeug"])
+@pytest.mark.parametrize("server", ["plain, waitress", "plain, werkzeug", "plain, hypercorn"])
 def test_the_applications_own_header_wins(server: str, lines: Lines) -> None:
     """An application that sets the header itself is left to it."""
     with SERVERS[server]() as port:
@@ -484,3 +525,19 @@ def test_the_workers_of_waitress_keep_nothing(lines: Lines) -> None:
     server.task_dispatcher.shutdown(timeout=30)
     server.close()
     assert lines.ids("handled") == ["order-1"]
+
+
+def test_a_websocket_of_hypercorn_has_an_id(lines: Lines) -> None:
+    """The handshake's response carries the ID of the lines, of the access line too."""
+    with SERVERS["plain, hypercorn"]() as port:
+        with connect(f"ws://127.0.0.1:{port}/", proxy=None) as client:
+            assert client.response is not None
+            seen = client.response.headers.get_all("X-Correlation-ID")
+        with pytest.raises(InvalidStatus) as raised:
+            connect(f"ws://127.0.0.1:{port}/fail", proxy=None).__enter__()
+        refused = raised.value.response.headers.get_all("X-Correlation-ID")
+
+    ids = [*seen, *refused]
+    assert lines.ids("handled") == ids
+    access = [line for line in lines.read() if line["logger"] == "hypercorn.access"]
+    assert sorted({str(line.get("correlation_id")) for line in access}) == sorted(ids)

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -27,6 +29,7 @@ import django.conf
 import django.core.handlers.asgi
 import django.core.handlers.wsgi
 import django.core.servers.basehttp
+import django.test
 import fastapi
 import flask
 import pytest
@@ -45,6 +48,7 @@ import logweft
 import logweft.asgi
 import logweft.wsgi
 from contracts import MINTED, InboundContract, Lines, Response
+from programs import run
 
 lines = contracts.lines
 
@@ -267,7 +271,7 @@ def aiohttp_app() -> aiohttp.web.Application:
 def django_view(request: Any, rest: str) -> HttpResponse:
     """Answer a request to Django."""
     handle(request.path)
-    return HttpResponse("ok")
+    return HttpResponse("ok", headers={"x-correlation-ID": "mine"} if rest == "own" else {})
 
 
 @contextmanager
@@ -596,6 +600,178 @@ def test_a_websocket_in_the_middleware_alone(tmp_path: Path) -> None:
         assert lines.ids("handled") == seen
 
 
+UVICORN_APP = """
+import logging, logweft
+logweft.install(level="INFO")
+log = logging.getLogger("app")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                log.info("goodbye")
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    log.info("handled")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+"""
+
+
+@contextmanager
+def commanded(path: Path, program: str, *command: str) -> Iterator[Any]:
+    """Run a server's command in *path*, with *program* as program.py there; its lines go to one."""
+    (path / "program.py").write_text(program)
+    with (path / "lines.jsonl").open("ab") as out, (path / "stdout").open("ab") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdout=stdout,
+            stderr=out,
+            start_new_session=True,  # what it has started is ended with it, whatever happened
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+
+
+def written(path: Path, name: str = "lines.jsonl") -> list[dict[str, Any]]:
+    """Return the lines of a file, which may be written to, that are ours."""
+    whole = (path / name).read_text().rpartition("\n")[0]
+    return [json.loads(text) for text in whole.splitlines() if text.startswith("{")]
+
+
+def wait_for(what: Callable[[], Any], process: subprocess.Popen[bytes]) -> Any:
+    """Return what *what* does, as soon as it does, while *process* runs."""
+    end = time.monotonic() + 60
+    while not (found := what()):
+        assert time.monotonic() < end, "nothing in 60 s"
+        assert process.poll() is None, "the server has ended"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("options", "workers"), [((), 1), (("--workers", "2"), 2), (("--reload",), 1)], ids=str
+)
+def test_the_last_lines_of_uvicorns_workers_are_written(
+    options: tuple[str, ...], workers: int, number: signal.Signals, tmp_path: Path
+) -> None:
+    """What a worker, which imports the application itself, logs of its shutdown is written."""
+    command = ("uvicorn", "--port", "0", *options, "program:app")
+    with commanded(tmp_path, UVICORN_APP, *command) as process:
+
+        def count(message: str) -> int:
+            return sum(line["message"].startswith(message) for line in written(tmp_path))
+
+        wait_for(lambda: count("Application startup complete") == workers, process)
+        process.send_signal(number)
+        process.wait(60)
+        last = ("Shutting down", "goodbye", "Application shutdown", "Finished server process")
+        assert [count(message) for message in last] == [workers] * 4
+
+
+# ---- hypercorn
+
+HYPERCORN_APP = """
+import logging, logweft, os, sys
+logweft.install(level="INFO", stream=getattr(sys, os.environ["TARGET"], None))
+log = logging.getLogger("app")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            log.info(message["type"])  # first, as it may be stopped once it is complete
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    log.info("handled")
+    if scope["path"] == "/fail":
+        raise RuntimeError("boom, Bearer abcdefghijklmnopqrstuvwxyz0123456789")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+"""
+
+
+@pytest.mark.parametrize("target", ["", "stderr", "stdout"])
+@pytest.mark.parametrize("workers", ["0", "1", "2"])
+def test_hypercorns_command_writes_each_line_once(
+    workers: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its command, hypercorn's own lines are JSON, once, under the ID and without secrets."""
+    monkeypatch.setenv("TARGET", target)
+    options = ("--bind", "127.0.0.1:0", "--access-logfile", "-", "--workers", workers)
+
+    def console() -> str:
+        return "".join((tmp_path / name).read_text() for name in ("lines.jsonl", "stdout"))
+
+    with commanded(tmp_path, HYPERCORN_APP, "hypercorn", *options, "program:app") as process:
+        ran = wait_for(lambda: re.search(r"Running on http://[0-9.]+:(\d+)", console()), process)
+        well = get(int(ran[1]), {"X-Correlation-ID": "order-1"})
+        failed = get(int(ran[1]), {"X-Correlation-ID": "order-2"}, "/fail")
+        wait_for(lambda: '"http.status":500' in console(), process)
+        number = max(1, int(workers))
+        # Of each worker, or one is stopped before it serves.
+        wait_for(lambda: console().count('"message":"lifespan.startup') == number, process)
+        wait_for(lambda: console().count('"message":"Running on') == number, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+    told = [json.loads(text) for text in console().splitlines()]
+    by_logger: dict[str, list[dict[str, Any]]] = {}
+    for line in told:
+        by_logger.setdefault(line["logger"], []).append(line)
+    assert (well.headers["x-correlation-id"], well.status) == ("order-1", 200)
+    assert (failed.headers["x-correlation-id"], failed.status) == ("order-2", 500)
+    access = by_logger["hypercorn.access"]
+    assert [(line["correlation_id"], line["http.status"]) for line in access] == [
+        ("order-1", 200),
+        ("order-2", 500),
+    ]
+    error = [line for line in by_logger["hypercorn.error"] if line["level"] == "ERROR"]
+    assert [(line["correlation_id"], "boom" in str(line)) for line in error] == [("order-2", True)]
+    assert "abcdefghijklmnopqrstuvwxyz" not in console()
+    running = [line for line in told if line["message"].startswith("Running on")]
+    assert len(running) == number
+    assert Counter(line["message"] for line in by_logger["app"]) == {
+        "lifespan.startup": number,
+        "handled": 2,
+        "lifespan.shutdown": number,
+    }
+
+
+def test_a_client_that_has_gone_has_an_access_line_under_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hypercorn logs of a client that did not wait for its answer has the request's ID."""
+    monkeypatch.setenv("TARGET", "stderr")
+    program = HYPERCORN_APP.replace(
+        'log.info("handled")',
+        """log.info("handled")
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    return""",
+    )
+    options = ("--bind", "127.0.0.1:0", "--access-logfile", "-")
+    with commanded(tmp_path, program, "hypercorn", *options, "program:app") as process:
+        (running,) = wait_for(lambda: written(tmp_path), process)
+        port = int(running["message"].split(":")[2].split()[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: order-1\r\n\r\n")
+            wait_for(lambda: "handled" in str(written(tmp_path)), process)
+        (access,) = wait_for(lambda: written(tmp_path, "stdout"), process)
+
+    assert (access["logger"], access["correlation_id"]) == ("hypercorn.access", "order-1")
+
+
 # ---- WSGI
 
 
@@ -695,6 +871,54 @@ def test_under_werkzeug_the_applications_own_header_wins(lines: Lines) -> None:
     assert re.findall(rb"x-correlation-id: (.*)\r", seen.lower()) == [b"mine"]
 
 
+WERKZEUG_COLOURS = """
+import http.client, logging, sys, threading
+import logweft
+import werkzeug.serving
+
+class Kept(logging.Handler):
+    def emit(self, record):
+        print(record.getMessage())
+
+def app(environ, start_response):
+    start_response(environ["PATH_INFO"][1:] + " Status", [("Content-Length", "0")])
+    return [b""]
+
+with logweft.install(level="INFO"):
+    if "beside" in sys.argv:
+        logging.getLogger().addHandler(Kept())
+    server = werkzeug.serving.make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    for status in ("200", "304", "302", "404", "400", "500"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("GET", "/" + status)
+        connection.getresponse().read()
+        connection.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+"""
+
+
+def test_werkzeugs_colours_are_not_in_a_line() -> None:
+    """Where werkzeug's lines are all ours, their message has no codes of colours."""
+    done = run(WERKZEUG_COLOURS)
+
+    access = [line for line in done.lines if "http.status" in line]
+    assert [line["http.status"] for line in access] == [200, 304, 302, 404, 400, 500]
+    for line in access:
+        assert f'"GET /{line["http.status"]} HTTP/1.1" {line["http.status"]} -' in line["message"]
+
+
+def test_werkzeugs_colours_stay_for_another_handler() -> None:
+    """Who has a handler of their own beside ours gets from werkzeug what they always got."""
+    done = run(WERKZEUG_COLOURS, "beside")
+
+    told = [text for text in done.out.splitlines() if "GET /" in text]
+    assert ["\x1b[0m" in text for text in told] == [False, True, True, True, True, True]
+
+
 # ---- Django
 
 
@@ -720,6 +944,61 @@ def test_the_line_of_runserver_has_the_id(lines: Lines) -> None:
 
     told = [line for line in lines.read() if line["logger"] == "django.server"]
     assert [line.get("correlation_id") for line in told] == ["order-1"]
+
+
+class TestDjangosTestClient(InboundContract):
+    """The contract, by Django's test client: what it asks, the handler of no server answers."""
+
+    client_class: Any = django.test.Client
+
+    @pytest.fixture(autouse=True)
+    def _settings(self) -> Iterator[None]:
+        with django_settings():
+            yield
+
+    def call(self, headers: dict[str, str], fail: bool = False) -> Response:
+        """Send one request."""
+        client = self.client_class(raise_request_exception=False)
+        names = {f"HTTP_{name.upper().replace('-', '_')}": each for name, each in headers.items()}
+        seen = client.get("/fail" if fail else "/", **names)
+        assert "X-Correlation-ID" in seen.headers
+        return Response(seen.status_code, {k.lower(): v for k, v in seen.headers.items()})
+
+    def test_a_view_that_raises_raises(self, lines: Lines) -> None:
+        """The client raises what the view did, and Django's line of it has the ID."""
+        with pytest.raises(RuntimeError, match="boom"):
+            self.client_class().get("/fail", HTTP_X_CORRELATION_ID="order-4")
+
+        assert lines.ids("Internal Server Error: /fail") == ["order-4"]
+
+    def test_the_views_own_header_wins(self, lines: Lines) -> None:
+        """A response that has the header already keeps it."""
+        seen = self.client_class().get("/own")
+
+        assert seen.headers["X-Correlation-ID"] == "mine"
+
+    def test_after_uninstall_there_is_no_header(self, tmp_path: Path) -> None:
+        """Without an installation, the client's responses are as without us."""
+        with installed(tmp_path):
+            pass
+
+        assert "X-Correlation-ID" not in self.client_class().get("/").headers
+
+
+class AsAsync:
+    """Django's asynchronous test client, each call of which has a loop of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self._client = django.test.AsyncClient(**options)
+
+    def get(self, path: str, **names: str) -> Any:
+        """Send one GET."""
+        headers = {name[5:].replace("_", "-"): value for name, value in names.items()}
+        return asyncio.run(self._client.get(path, headers=headers))
+
+
+class TestDjangosAsyncTestClient(TestDjangosTestClient):
+    client_class = AsAsync
 
 
 # ---- aiohttp

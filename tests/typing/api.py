@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import logweft
+import logweft.asgi
 
 
 def start() -> logweft.Installation:
@@ -36,3 +39,14 @@ handler.setFormatter(
 )
 handler.addFilter(logweft.ContextFilter())
 written: bool = logweft.flush(timeout=1.0)
+
+
+async def app(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Serve as an application does that has its own types."""
+
+
+wrapped = logweft.asgi.CorrelationMiddleware(app)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -14,6 +16,9 @@ import logweft
 from logweft import _install, testing
 from logweft._queue import QueueHandler
 from logweft.integrations import REGISTRY, Row
+
+from . import quiet_when_closed
+from .run import begin_of_program, show
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -26,7 +31,7 @@ def add_to(commands: _Commands) -> None:
         help="show what is installed, or look for leaks",
         description="Show options, handlers, integrations and queue; with --canary, log planted "
         "secrets by every way past every handler, without writing anything, and exit with 1 if one "
-        "comes out.",
+        "comes out, with 2 if that cannot be told.",
     )
     parser.add_argument("--canary", action="store_true", help="look for leaks")
     parser.add_argument(
@@ -39,31 +44,75 @@ def add_to(commands: _Commands) -> None:
     parser.set_defaults(command=doctor)
 
 
+@quiet_when_closed
 def doctor(known: argparse.Namespace) -> int:
     """
-    Configure logging as the program does, and print what is found; 1: a secret comes out.
+    Configure logging as the program does, and print what is found.
+
+    Returns:
+        1: a secret comes out; 2: logging could not be configured.
 
     Raises:
-        Exception: what the program's own configuration raises.
+        BaseException: what the program's own configuration raises that is neither an Exception nor
+            SystemExit.
     """
-    if known.program is None:
-        logweft.install()
-    else:
-        sys.path.insert(0, os.getcwd())
-        module_name, _, function = known.program.partition(":")
-        try:
-            configure = importlib.import_module(module_name)
-            for name in filter(None, function.split(".")):
-                configure = getattr(configure, name)
-        except (ModuleNotFoundError, AttributeError) as error:
-            missing = getattr(error, "name", None) or ""
-            if isinstance(error, ModuleNotFoundError) and not module_name.startswith(missing):
-                raise  # the program is there, what it imports is not
-            print(f"logweft: {known.program} is not there: {error}", file=sys.stderr)
-            return 2
-        if function:
-            configure()  # type: ignore[operator]  # a module, until its attribute is taken
+    try:
+        _configure(known.program)
+    except _Refused as error:
+        print(f"logweft: {error}", file=sys.stderr)
+        return 2
     return _canary() if known.canary else _show()
+
+
+class _Refused(Exception):
+    """One sentence: why the program's logging cannot be looked at."""
+
+
+def _configure(program: str | None) -> None:
+    if program is None:
+        try:
+            logweft.install()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise _Refused(error) from None
+        return
+    module_name, _, function = program.partition(":")
+    if module_name.endswith(".py"):
+        path = os.path.relpath(module_name[:-3])
+        name = os.path.basename(path) if path.startswith(os.pardir) else path.replace(os.sep, ".")
+        where = ", in its folder" if path.startswith(os.pardir) else ""
+        raise _Refused(f"{module_name} is a file, and a module is imported: write `{name}`{where}")
+    if "" in module_name.split("."):
+        raise _Refused(f"{program} names no module: write MODULE or MODULE:FUNCTION")
+    sys.path.insert(0, os.getcwd())
+    try:
+        configure: object = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise _Refused(f"{program} is not there: {error}") from None
+        raise _failed(f"importing {module_name}", error) from None  # what it imports is not there
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the program's, and is shown
+        raise _failed(f"importing {module_name}", error) from None
+    for name in filter(None, function.split(".")):
+        try:
+            configure = getattr(configure, name)
+        except AttributeError as error:
+            raise _Refused(f"{program} is not there: {error}") from None
+    if function:
+        if not callable(configure):
+            told = type(configure).__name__
+            raise _Refused(f"{program} must be a function that configures logging, got {told}")
+        try:
+            configure()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the same
+            raise _failed(f"calling {program}", error) from None
+
+
+def _failed(what: str, error: BaseException) -> _Refused:
+    """Show where *error* comes from, and return the sentence that ends it."""
+    if not isinstance(error, SystemExit):  # whose place says nothing
+        show(error, begin_of_program(error.__traceback__))
+    told = logweft.redact(str(error)).partition("\n")[0]
+    return _Refused(f"{what} raised {type(error).__name__}{told and f': {told}'}")
 
 
 def _canary() -> int:
@@ -98,7 +147,14 @@ def _show() -> int:
         print("install() has not been called")
     else:
         print(f"installed at {installed._where}")
-        _table([["option", "value"], *_options(installed._options._asdict())])
+        options = installed._options._asdict()
+        policy = options.pop("policy")
+        trust = policy.trust if isinstance(policy.trust, str) else tuple(map(str, policy.trust))
+        options |= {"trust": trust, "id_headers": policy.order, "propagate_to": policy.propagate_to}
+        _table([["option", "value"], *_options(options)])
+    for name, known in _unknown_variables():
+        hint = f"; did you mean {known}?" if known else ""
+        print(f"\n{name} is no variable of logweft, and does nothing{hint}")
     _table([["handler", "target", "lines"], *_handlers()])
     selected = frozenset() if installed is None else installed._options.integrations
     _table([["integration", "", "why"], *(_integration(name, selected) for name in REGISTRY)])
@@ -114,11 +170,23 @@ def _options(options: Mapping[str, Any]) -> Iterator[list[str]]:
             told = f"on, with {', '.join(sorted(value))}"  # names alone: values may be secrets
         elif isinstance(value, bool):
             told = "on" if value else "off"
-        elif isinstance(value, frozenset):
-            told = ", ".join(sorted(value)) or "none"
+        elif isinstance(value, (frozenset, tuple)):
+            names = sorted(value) if isinstance(value, frozenset) else value
+            told = ", ".join(names) or "none"
         else:
             told = str(value)
         yield [name, told]
+
+
+def _unknown_variables() -> Iterator[tuple[str, str]]:
+    """Yield the LOGWEFT_ variables that no option has, and which one may be meant, if any."""
+    # A warning of install() would be one in every process of a cluster where a service has our
+    # name: Kubernetes sets LOGWEFT_SERVICE_HOST there.
+    parameters = list(inspect.signature(logweft.install).parameters)[1:]  # not `config`
+    known = [f"LOGWEFT_{name.upper()}" for name in parameters]
+    for name in sorted(os.environ):
+        if name.startswith("LOGWEFT_") and name not in known:
+            yield name, next(iter(difflib.get_close_matches(name, known, 1, 0.8)), "")
 
 
 def _handlers() -> Iterator[list[str]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from logweft._redact import Redactor
 from logweft._secrets import NAMES
 
+from . import quiet_when_closed
+
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -56,12 +58,13 @@ def add_to(commands: _Commands) -> None:
     parser.set_defaults(command=scan)
 
 
+@quiet_when_closed
 def scan(known: argparse.Namespace) -> int:
     """
     Print where the files have secrets.
 
     Raises:
-        Nothing that is an Exception, but BrokenPipeError where the output is closed.
+        Nothing that is an Exception.
     """
     redactor = Redactor(
         marker="\ue000{rule}\ue001", rules=dict.fromkeys(known.without, "off"), hash_key="unused"
@@ -74,6 +77,8 @@ def scan(known: argparse.Namespace) -> int:
             else:
                 with open(name, "rb") as file:
                     found = _report(name, file, redactor)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             print(f"logweft: {name}: {error.strerror or error}", file=sys.stderr)
             code = 2

@@ -100,6 +100,21 @@ REGISTRY: dict[str, Row] = {
         "inbound",
         "any ASGI application it serves, its access line and its line of an uncaught exception",
     ),
+    "hypercorn": Row(
+        "_hypercorn",
+        (
+            "hypercorn.logging",
+            "hypercorn.app_wrappers",
+            "hypercorn.asyncio.task_group",
+            "hypercorn.trio.task_group",
+            "hypercorn.protocol.http_stream",
+            "hypercorn.protocol.ws_stream",
+        ),
+        "hypercorn",
+        "0.14",
+        "inbound",
+        "any ASGI or WSGI application it serves, its own lines, access line and 500 response",
+    ),
     "flask": Row(
         "_flask",
         ("flask.app",),
@@ -110,11 +125,16 @@ REGISTRY: dict[str, Row] = {
     ),
     "django": Row(
         "_django",
-        ("django.core.handlers.wsgi", "django.core.handlers.asgi", "django.core.servers.basehttp"),
+        (
+            "django.core.handlers.wsgi",
+            "django.core.handlers.asgi",
+            "django.core.servers.basehttp",
+            "django.test.client",
+        ),
         "django",
         "4.2",
         "inbound",
-        "requests by WSGI and ASGI, the lines of `django.request` and of `runserver`",
+        "requests by WSGI, ASGI and test client, the lines of `django.request` and of `runserver`",
     ),
     "gunicorn": Row(
         "_gunicorn",

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-from logweft._context import NOTHING, Context, current, enter
+from logweft._context import NOTHING, Context, current, ended_by, enter
 
 from ._patch import wrap
 
@@ -43,6 +43,9 @@ def _context_of(report: Any) -> Context | None:
         for name in ("task", "future", "handle"):
             owner = report.get(name)
             if owner is not None:
+                ended = ended_by(report.get("exception"))
+                if ended is not None:  # what the task was about, which it has left
+                    return ended
                 tell = getattr(owner, "get_context", None)
                 held = tell() if tell is not None else getattr(owner, "_context", None)
                 # A copy, since that of the running task cannot be entered again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -34,6 +35,20 @@ def switch(on: frozenset[str]) -> None:
 def is_on(name: str) -> bool:
     """Say whether the integration *name* acts: for what `wrap` has not made, such as a receiver."""
     return name in _active
+
+
+def is_taken(handler: logging.Handler) -> bool:
+    """Say whether `install` has put *handler* behind its queue: then it writes our lines."""
+    front = getattr(vars(handler).get("handle"), "__self__", None)
+    return type(front).__module__ == "logweft._queue"
+
+
+def reached(logger: logging.Logger) -> Iterator[logging.Handler]:
+    """Yield the handlers that a record of *logger* reaches, its own first."""
+    each: logging.Logger | None = logger
+    while each is not None:
+        yield from each.handlers
+        each = each.parent if each.propagate else None
 
 
 @contextmanager

@@ -5,15 +5,16 @@ Edge        inbound
 Patches     run_asgi of every HTTP and websocket protocol: the one call around the application, the
             access line and the line of an exception nobody caught. uvicorn leaks ContextVars
             between pipelined requests; a fresh Context for each stops that. The send beside it,
-            which uvicorn's own 500 response goes through too. And Server._serve, after which
-            uvicorn ends itself by the signal it was sent: what it has logged of its shutdown is
-            written before that.
+            which uvicorn's own 500 response goes through too. And Server.shutdown, which is called
+            when the application that calls install() may be loaded in the middle of Server._serve,
+            as a worker does. Behind it uvicorn logs once more, and then ends itself by the signals
+            it was sent: it asks for these, and what it has logged is written before it has them.
 Tested with uvicorn >= 0.30
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -34,7 +35,7 @@ _SENDS = {
 def patch(module: ModuleType) -> None:
     """Adopt the caller's ID around whatever application is served."""
     if module.__name__ == "uvicorn.server":  # websockets_impl has a Server too
-        wrap(module, "Server._serve", _serve)
+        wrap(module, "Server.shutdown", _shutdown)
         return
     for name, send in _SENDS.items():
         if hasattr(module, name):
@@ -42,17 +43,23 @@ def patch(module: ModuleType) -> None:
             wrap(module, f"{name}.{send}", _send)
 
 
-def _serve(
+class _Captured(list[int]):
+    """The signals that uvicorn was sent: whoever is about to raise them again flushes before."""
+
+    def __reversed__(self) -> Iterator[int]:
+        if self:
+            flush()
+        return super().__reversed__()
+
+
+def _shutdown(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    return _flushed(wrapped(*args, **kwargs))
-
-
-async def _flushed(serving: Awaitable[Any]) -> Any:
-    try:
-        return await serving
-    finally:
-        flush()
+    before = getattr(instance, "_captured_signals", None)
+    if before is not None:
+        instance._captured_signals = captured = _Captured()
+        captured[:0] = before  # one that came in between is in either
+    return wrapped(*args, **kwargs)
 
 
 def _run_asgi(

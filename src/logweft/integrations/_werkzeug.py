@@ -5,19 +5,21 @@ Edge        inbound
 Patches     WSGIRequestHandler.run_wsgi of werkzeug.serving: the one call around the application,
             the access line, which comes with the first bytes of the body, and the line of an
             exception nobody caught. Inside of it make_environ makes the environ, from which the ID
-            is adopted, and end_headers ends every response, the server's own 500 too.
+            is adopted, and end_headers ends every response, the server's own 500 too. And
+            _ansi_style, which colours what is logged: not where every line made of it is ours.
 Tested with werkzeug >= 3.0
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from logweft._context import ADOPTED, adopt, current, enter
 
-from ._patch import wrap
+from ._patch import is_taken, reached, wrap
 
 _HEADER = "X-Correlation-ID"
 
@@ -27,6 +29,7 @@ def patch(module: ModuleType) -> None:
     wrap(module, "WSGIRequestHandler.run_wsgi", _run_wsgi)
     wrap(module, "WSGIRequestHandler.make_environ", _make_environ)
     wrap(module, "WSGIRequestHandler.end_headers", _end_headers)
+    wrap(module, "_ansi_style", _ansi_style)
 
 
 def _run_wsgi(
@@ -53,4 +56,13 @@ def _end_headers(
         name = _HEADER.lower().encode()
         if not any(line.lower().startswith(name + b":") for line in instance._headers_buffer):
             instance.send_header(_HEADER, context.correlation_id)
+    return wrapped(*args, **kwargs)
+
+
+def _ansi_style(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    handlers = list(reached(logging.getLogger("werkzeug")))
+    if args and handlers and all(map(is_taken, handlers)):
+        return args[0]
     return wrapped(*args, **kwargs)

@@ -742,11 +742,10 @@ def test_hypercorns_command_writes_each_line_once(
     assert "abcdefghijklmnopqrstuvwxyz" not in console()
     running = [line for line in told if line["message"].startswith("Running on")]
     assert len(running) == number
-    assert Counter(line["message"] for line in by_logger["app"]) == {
-        "lifespan.startup": number,
-        "handled": 2,
-        "lifespan.shutdown": number,
-    }
+    messages = Counter(line["message"] for line in by_logger["app"])
+    # As soon as one worker has ended, hypercorn kills the others.
+    assert 1 <= messages.pop("lifespan.shutdown") <= number
+    assert messages == {"lifespan.startup": number, "handled": 2}
 
 
 def test_a_client_that_has_gone_has_an_access_line_under_its_id(

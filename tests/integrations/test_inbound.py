@@ -762,8 +762,9 @@ def test_a_client_that_has_gone_has_an_access_line_under_its_id(
     )
     options = ("--bind", "127.0.0.1:0", "--access-logfile", "-")
     with commanded(tmp_path, program, "hypercorn", *options, "program:app") as process:
-        (running,) = wait_for(lambda: written(tmp_path), process)
-        port = int(running["message"].split(":")[2].split()[0])
+        begins = r"Running on http://[0-9.]+:(\d+)"
+        running = wait_for(lambda: re.search(begins, str(written(tmp_path))), process)
+        port = int(running[1])
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: order-1\r\n\r\n")
             wait_for(lambda: "handled" in str(written(tmp_path)), process)

@@ -71,7 +71,7 @@ def test_the_bad_network_is_named(trust: str, told: str, monkeypatch: pytest.Mon
 def test_a_number_is_no_network() -> None:
     """A network that is no str is named by its value."""
     with pytest.raises(ValueError, match=r"'10\.0\.0\.0/8', got 7$"):
-        logweft.install(stream=io.StringIO(), trust=["10.0.0.0/8", 7])  # type: ignore[list-item]
+        logweft.install(stream=io.StringIO(), trust=["10.0.0.0/8", 7])  # type: ignore[list-item]  # what is refused
 
 
 @pytest.mark.parametrize("header", ["bad header", "", "X-Id:", "größe", "a\r\nb", "x,y"])

@@ -1802,7 +1802,7 @@ def test_a_thread_that_can_be_started_again_is_no_second_writer() -> None:
                 log.info("0 %d %s", number, "x" * 3000)  # the pipe is full after 20
         thread = threading.Thread(target=work)
         thread.start()
-        while not installation._listener._writer:
+        while not installation._listener._writer or select.select([], [writer], [], 0)[1]:
             time.sleep(0.001)
         refuses, installation._listener._start_at = False, 0.0  # another attempt is due
         while not any(each.name == "logweft" for each in threading.enumerate()):

@@ -104,8 +104,7 @@ class Site:
     Attributes:
         attributes: of a record of this site, see `record_like`; None: it has had none yet.
         head: the line from its level to its message.
-        tail: the line behind the call's own fields.
-        end: the last of it, behind the exception.
+        tail: the line behind the call's own fields; an exception comes before its `Known.end`.
         hides: some of its arguments are secret.
         is_access: it may write a server's access lines, whose fields are read from a record.
         keep: keeps alive what the site is found by.
@@ -116,14 +115,14 @@ class Site:
     """
 
     __slots__ = (
-        *("attributes", "calls", "end", "head", "hides", "is_access"),
+        *("attributes", "calls", "head", "hides", "is_access"),
         *("keep", "known", "last", "slots", "tail"),
     )
 
     def __init__(
         self, known: Known, head: str, tail: str, hides: bool, is_access: bool, keep: object
     ) -> None:
-        self.known, self.head, self.tail, self.end = known, head, tail + known.end, known.end
+        self.known, self.head, self.tail = known, head, tail + known.end
         self.hides, self.is_access, self.keep = hides, is_access, keep
         self.attributes: dict[str, Any] | None = None
         self.slots: tuple[int, ...] | None = None
@@ -344,7 +343,7 @@ class Renderer:
         if record is not None:
             record.message = msg
             if record.exc_info:
-                tail = f"{tail.removesuffix(site.end)}{self._exception(record)}{site.end}"
+                tail = f"{tail.removesuffix(known.end)}{self._exception(record)}{known.end}"
             if site.is_access:
                 for name, value in (access_fields(record) or {}).items():
                     if name in record.__dict__ or name in names:

@@ -268,6 +268,7 @@ def test_thread_that_fails_after_main() -> None:
         ("run_in_a_thread('order-1')", ["order-1", None]),
         ("with adopt('outer'): run_in_a_thread('order-1')", ["order-1", None]),
         ("asyncio.run(serve('order-1'))", ["order-1", None]),
+        ("asyncio.run(lose('order-1'))", ["order-1", None]),
         (
             "try: refuse('order-1')\nexcept KeyError: logging.exception('refused')",
             ["order-1", None],
@@ -293,7 +294,7 @@ def test_the_line_has_the_id_of_the_work_that_an_exception_has_ended(
     an exception that left none, none, also where an earlier one had its address.
     """
     program = """
-    import asyncio, logging, threading, logweft
+    import asyncio, gc, logging, threading, logweft
     from logweft import adopt, bind
     logweft.install()
     def refuse(order):
@@ -308,6 +309,12 @@ def test_the_line_has_the_id_of_the_work_that_an_exception_has_ended(
     async def serve(order):
         async with adopt(order):
             raise ValueError("x")
+    async def lose(order):
+        task = asyncio.create_task(serve(order))
+        await asyncio.wait([task])
+        with adopt("elsewhere"):
+            del task
+            gc.collect()
     """
     (line,) = run(f"{textwrap.dedent(program)}\n{work}").lines
     assert [line.get("correlation_id"), line.get("user")] == told

@@ -6,8 +6,9 @@ Patches     asyncio.base_events.BaseEventLoop.default_exception_handler, through
             exception was never retrieved" and "Exception in callback": it runs wherever a lost task
             happens to be freed, which may be in the middle of somebody else's work. Tasks
             themselves need nothing, since asyncio copies their Context.
+            A block that the exception has ended comes first: the task has left it.
 Tested with the standard library of 3.10 to 3.13. Before 3.12 a task does not tell its Context: then
-            the line has no ID, rather than a wrong one.
+            the line has no ID, rather than a wrong one, if no block has been ended.
 """
 
 from __future__ import annotations

@@ -310,7 +310,8 @@ def test_the_line_has_the_id_of_the_work_that_an_exception_has_ended(
         async with adopt(order):
             raise ValueError("x")
     async def lose(order):
-        task = asyncio.create_task(serve(order))
+        with adopt("outer"):
+            task = asyncio.create_task(serve(order))
         await asyncio.wait([task])
         with adopt("elsewhere"):
             del task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import logging
 import logging.config
 import logging.handlers
@@ -882,6 +883,86 @@ def test_handlers_come_and_go_while_others_configure() -> None:
     """)
     assert done.code == 0, done.err[-2000:]
     assert done.lines[-1]["message"] == "last"
+
+
+def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
+    tmp_path: Path,
+) -> None:
+    """
+    Who has the queue's lock may need logging's, since a handler is collected at any moment, and who
+    configures has logging's: neither waits for ever, each line comes, and handlers are given back.
+    """
+    done = run(
+        """
+    import logging, sys, threading, time, logweft
+    paths = sys.argv[1:]
+    installation = logweft.install(integrations="none")
+    log = logging.getLogger("job")
+    first = logging.FileHandler(paths[0])
+    log.addHandler(first)
+    queue = vars(first)["handle"].__self__.queue
+    log.warning("before")
+    assert installation.flush(20)
+    def collect(handlers, entered):
+        with queue.lock():
+            entered.set()
+            while logging._lock.acquire(blocking=False):  # until whoever configures has it
+                logging._lock.release()
+            handlers.clear()  # whose callback waits for it
+    def meanwhile(configure):
+        entered = threading.Event()
+        other = threading.Thread(
+            target=collect, args=([logging.Handler()], entered), daemon=True
+        )
+        other.start()
+        assert entered.wait(20)
+        with logging._lock:  # as dictConfig() does
+            configure()
+        other.join(20)
+        assert not other.is_alive()
+    second, third = (logging.FileHandler(path) for path in paths[1:])
+    meanwhile(lambda: log.addHandler(second))
+    log.warning("both")
+    # A second handler for a file, not known to the queue before its first line.
+    again = logging.FileHandler(paths[0])
+    meanwhile(lambda: log.addHandler(again))
+    log.warning("once")
+    assert installation.flush(20)
+    first.setLevel("ERROR")
+    log.warning("again alone")
+    assert installation.flush(20)
+    first.setLevel("NOTSET")
+    def await_served(*handlers):  # the listener's thread lets the others go
+        deadline = time.monotonic() + 20
+        while [target.handler for target in queue.targets] != [*logging.root.handlers, *handlers]:
+            assert time.monotonic() < deadline, queue.targets
+            time.sleep(0.01)
+    meanwhile(lambda: log.removeHandler(second))
+    await_served(first, again)
+    log.warning("after")
+    assert installation.flush(20)
+    meanwhile(lambda: (log.removeHandler(again), queue.close()))
+    await_served(first)
+    meanwhile(lambda: log.addHandler(third))
+    meanwhile(lambda: log.removeHandler(third))  # which no line has come for
+    assert installation.flush(20)
+    installation.uninstall()
+    assert not queue.targets
+    for handler in (first, second, third, again):
+        assert "handle" not in vars(handler)
+    """,
+        *[str(tmp_path / name) for name in ("first", "second", "third")],
+    )
+    assert done.code == 0, done.err[-3000:]
+    written = [
+        [json.loads(line)["message"] for line in (tmp_path / name).read_text().splitlines()]
+        for name in ("first", "second", "third")
+    ]
+    assert written == [
+        ["before", "both", "once", "again alone", "after"],
+        ["both", "once", "again alone"],
+        [],
+    ]
 
 
 def test_removed_handlers_are_let_go(tmp_path: Path) -> None:

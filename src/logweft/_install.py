@@ -636,6 +636,7 @@ class Installation:
             hook.undo()
         self._unhook_sigterm()
         self._withdraw_stand_in()
+        self._stand_in = None  # not left for a collection, which may come while any lock is held
         taken = list(self._taken.values())
         self._taken.clear()
         for each in taken:

@@ -63,6 +63,11 @@ LONGEST_LINGER_S = 0.05
 RETRY_S = 0.2
 """Pause between two attempts on a target that is full for the moment, such as a disk (seconds)."""
 
+YIELD_S = 0.1
+"""Longest whoever configures logging waits for a queue's lock (seconds). It holds logging's own,
+which the thread that has the queue's may want: where a handler is collected, its entry in logging's
+list is removed, and a collection begins anywhere."""
+
 START_S = 1.0
 """Pause between two attempts to start a thread where there is none to be had (seconds)."""
 
@@ -196,16 +201,27 @@ class Listener:
         self._writing = threading.RLock()
 
     def add(self, target: Target) -> None:
+        """Begin to serve *target*, now or with its first line; see `YIELD_S`."""
+        if self._lock.acquire(timeout=YIELD_S):
+            try:
+                self._serve(target)
+            finally:
+                self._lock.release()
+        else:
+            for other in self.targets.copy():
+                if other.destination == target.destination:
+                    other.shared = target.shared = True
+
+    def _serve(self, target: Target) -> None:
         """Begin to serve *target*; where two have one destination, a record goes there once."""
-        with self._lock:
-            target.lane = target
-            for other in self.targets:
-                if other.destination == target.destination and type(other) is type(target):
-                    target.lane = other.lane  # so that their lines stay in order
-            self.targets.append(target)
-            self._find_shared()
-            if not target.retired:
-                target.engage()
+        target.lane = target
+        for other in self.targets:
+            if other.destination == target.destination and type(other) is type(target):
+                target.lane = other.lane  # so that their lines stay in order
+        self.targets.append(target)
+        self._find_shared()
+        if not target.retired:
+            target.engage()
 
     def lock(self) -> AbstractContextManager[object]:
         """Return what is held while targets are added and removed; re-entrant, for no wait."""
@@ -245,21 +261,27 @@ class Listener:
 
     def retire(self, target: Target) -> bool:
         """Cease to serve *target* as soon as its lines are written; say whether they are."""
+        target.retired = True
+        if not self._lock.acquire(timeout=YIELD_S):
+            self._ring()  # then the listener does it
+            return False
         # One step, since a line that comes between the look and the removal would be lost.
-        with self._lock:
-            target.retired = True
+        try:
             is_idle = not target.is_busy()
             if is_idle:
                 self.remove(target)
             return is_idle
+        finally:
+            self._lock.release()
 
     def _revive(self, target: Target) -> Target:
-        """Return who takes the line of a call that began before *target* was removed."""
-        for other in self.targets:
-            if other.destination == target.destination and type(other) is type(target):
-                return other.lane or other
-        self.add(target)
-        return target
+        """Return who takes a line of *target*, which is removed by now, or is not served yet."""
+        if target.retired:
+            for other in self.targets:
+                if other.destination == target.destination and type(other) is type(target):
+                    return other.lane or other
+        self._serve(target)
+        return target.lane or target
 
     # Where the log call is
 
@@ -430,27 +452,29 @@ class Listener:
                 return  # rung by another
 
     def _start(self) -> None:
-        with self._lock:
-            if self._thread is not None:
-                return
-            self._leaving = False
-            # Of the thread's own kind, which gevent's patch_all() changes; else not, since a caller
-            # may be writing, and whoever took another lock would write beside it.
-            if type(self._bell) is not type(threading.Lock()):
-                self._make_bell()
-            try:
-                thread = threading.Thread(
+        thread = None
+        try:
+            with self._lock:
+                if self._thread is not None:
+                    return
+                self._leaving = False
+                # Of the thread's own kind, which gevent's patch_all() changes; else not, since a
+                # caller may be writing, and whoever took another lock would write beside it.
+                if type(self._bell) is not type(threading.Lock()):
+                    self._make_bell()
+                thread = self._thread = threading.Thread(
                     target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
                 )
-                self._thread = thread  # a thread that is not this one ends
-                thread.start()
-                self._synchronous = False
-            except BaseException as error:
-                self._thread = None
-                if type(error) is not RuntimeError:
-                    raise  # a signal handler's, or no stack left
-                # No threads here, or no more of them for the moment.
-                self._synchronous, self._start_at = True, time.monotonic() + START_S
+            thread.start()  # which waits for it, and so without the lock
+            self._synchronous = False
+        except BaseException as error:
+            with self._lock:
+                if self._thread is thread:
+                    self._thread = None
+            if type(error) is not RuntimeError:
+                raise  # a signal handler's, or no stack left
+            # No threads here, or no more of them for the moment.
+            self._synchronous, self._start_at = True, time.monotonic() + START_S
         if self._synchronous:
             self._write_here()
 
@@ -501,7 +525,9 @@ class Listener:
         with self._lock:
             if self._thread is not thread:
                 return False
-            held = any(target.is_busy() or target.unreported for target in self.targets)
+            held = any(
+                target.is_busy() or target.unreported or target.retired for target in self.targets
+            )
             self._awake = any(map(self._is_due, self.targets))
             if not held and (self._leaving or not self.targets):
                 # Said under the lock: whoever puts a line after this sees it and starts a thread.
@@ -529,10 +555,10 @@ class Listener:
             seen = self.depth
 
     def _is_due(self, target: Target) -> bool:
-        """Say whether there is something to write to *target*, and it may be tried now."""
+        """Say whether there is something to do for *target*, and it may be tried now."""
         if time.monotonic() < target.retry_at:
             return False
-        if target.is_busy():
+        if target.is_busy() or target.retired:
             return True
         # Drops that another target has caused are told when that one has caught up.
         has_room = self._fits(0, self.capacity // 2, self.capacity_bytes // 2)

@@ -286,6 +286,7 @@ def test_the_line_of_an_exception_has_the_id(server: str, kind: str, lines: Line
     assert [line.get("correlation_id") for line in told] == ["order-1"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_aborted_call_tells_the_id(server: str, kind: str, lines: Lines) -> None:
@@ -299,6 +300,7 @@ def test_an_aborted_call_tells_the_id(server: str, kind: str, lines: Lines) -> N
     assert seen.all("x-correlation-id") == ["order-1"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("server", ["sync", "aio"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_servicers_own_metadata_are_kept(server: str, kind: str, lines: Lines) -> None:
@@ -357,6 +359,7 @@ class AioInterceptor(grpc.aio.ServerInterceptor):
         return await continuation(handler_call_details)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("server", ["sync", "aio"])
 @pytest.mark.parametrize("kind_of", [list, tuple])
 def test_the_users_interceptors_are_kept(server: str, kind_of: Any, lines: Lines) -> None:
@@ -394,6 +397,7 @@ def test_a_method_that_is_missing_is_unimplemented(server: str, lines: Lines) ->
             assert ask(channel, "unary_unary", b"work").code is grpc.StatusCode.OK
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("kind", ["unary_unary", "stream_stream"])
 @pytest.mark.parametrize(

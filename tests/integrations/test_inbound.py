@@ -657,6 +657,7 @@ def wait_for(what: Callable[[], Any], process: subprocess.Popen[bytes]) -> Any:
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 @pytest.mark.parametrize(
     ("options", "workers"), [((), 1), (("--workers", "2"), 2), (("--reload",), 1)], ids=str
@@ -701,6 +702,7 @@ async def app(scope, receive, send):
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("target", ["", "stderr", "stdout"])
 @pytest.mark.parametrize("workers", ["0", "1", "2"])
 def test_hypercorns_command_writes_each_line_once(
@@ -1104,6 +1106,7 @@ def objects(path: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts if text.startswith("{")]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("program", [GUNICORN_APP, GUNICORN_FLASK], ids=["plain", "flask"])
 @pytest.mark.parametrize(
     "options", [(), ("--threads", "4"), ("--preload",)], ids=["sync", "gthread", "preload"]

@@ -41,6 +41,7 @@ ONE = (
     "_listener",
     "_queue",
     "_shortcut",
+    "_capture",
 )
 """Layer 1: each may import those before it."""
 
@@ -63,7 +64,7 @@ TABLE: dict[str, Row] = {
         (*ZERO, "_record", "_access", "_filter", "_render"),
         ("pythonjsonlogger", "orjson", "msgspec"),
     ),
-    "_options": Row((*ZERO, "_listener", "integrations")),
+    "_options": Row((*ZERO, "_listener", "_capture", "integrations")),
     "_install": Row((*ZERO, *ONE, "_options", "integrations", "integrations._hop")),
     "_awslambda": Row((*ZERO, "_install")),
     "__init__": Row((*ZERO, *ONE, "_install", "_awslambda", "asgi", "wsgi", "testing")),

@@ -10,15 +10,15 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from ._capture import Capture, Hook
 from ._console import ConsoleFormatter
-from ._context import NOTHING, Policy, Scope, adopt, current, ended_by, enter, set_policy
+from ._context import NOTHING, Policy, Scope, adopt, current, set_policy
 from ._formatter import JsonFormatter
 from ._listener import CAPACITY, FLUSH_TIMEOUT_S, Listener, Stats
-from ._options import CAPTURES, Options, resolve
+from ._options import Options, resolve
 from ._queue import QueueHandler
 from ._record import findCaller, init_of, is_stdlib, make_record_of
 from ._redact import make_redactor, shown
@@ -116,21 +116,6 @@ class _LoggerState(NamedTuple):
         self.logger.disabled = self.disabled
 
 
-class _Hook(NamedTuple):
-    """An attribute of a module or class that is ours for the time being."""
-
-    owner: Any
-    name: str
-    before: Any
-    ours: Any
-
-    def undo(self) -> None:
-        # Somebody may have wrapped it since, with what says it equals ours, as wrapt's proxies do;
-        # then it stays, and passes everything through.
-        if getattr(self.owner, self.name) is self.ours:
-            setattr(self.owner, self.name, self.before)
-
-
 def _loggers() -> Iterator[logging.Logger]:
     yield logging.root
     for logger in list(logging.root.manager.loggerDict.values()):
@@ -172,14 +157,13 @@ class Installation:
         self._active = True
         self._stand_in: logging.Handler | None = None
         self._taken: dict[int, _Taken] = {}
-        self._hooks: list[_Hook] = []
+        self._hooks: list[Hook] = []
         self._before: list[_LoggerState] = []
         self._is_provisional = False
         self._registers: list[tuple[Any, Any]] = []
         self._root_level: tuple[int, int] | None = None
         self._policy_before: Policy | None = None
         self._base: Scope | None = None
-        self._telling: set[int] = set()
         self._sigterm_before: Any = None
         self._silenced: set[str] = set()
         self._configuring = 0
@@ -190,6 +174,7 @@ class Installation:
             timeout=options.queue_timeout,
             synchronous=not queue,
         )
+        self._capture = Capture(self._listener.note_error)
         self._redactor = make_redactor(options.redact)
         self._redaction_errors = 0 if self._redactor is None else self._redactor.errors
         self._json = JsonFormatter(**self._line_options())
@@ -217,7 +202,7 @@ class Installation:
                 logging.config.dictConfig(dict(self._config))
             self._set_level(bare)
             self._take_over()
-            self._hook_process()
+            self._capture.begin(self._options.capture)
             if self._options.flush_on_sigterm:
                 self._hook_sigterm()
             self._policy_before = set_policy(self._options.policy)
@@ -318,10 +303,7 @@ class Installation:
     # Staying installed
 
     def _hook(self, owner: Any, name: str, ours: Any) -> None:
-        # What stands there, which of a class getattr may only show a bound view of (wrapt does).
-        before = vars(owner).get(name, getattr(owner, name))
-        self._hooks.append(_Hook(owner, name, before, ours))
-        setattr(owner, name, ours)
+        self._hooks.append(Hook.set(owner, name, ours))
 
     def _hook_logging(self) -> None:
         """Hook what every configuration passes through, whichever way its function was imported."""
@@ -417,18 +399,7 @@ class Installation:
                 extra={"loggers": names},
             )
 
-    # What is not a log call
-
-    def _hook_process(self) -> None:
-        hooks = {
-            "main": (sys, "excepthook", self._excepthook),
-            "threads": (threading, "excepthook", self._thread_excepthook),
-            "unraisable": (sys, "unraisablehook", self._unraisablehook),
-            "warnings": (warnings, "showwarning", self._showwarning),
-        }
-        for name in CAPTURES:
-            if name in self._options.capture:
-                self._hook(*hooks[name])
+    # A signal that ends the program
 
     def _hook_sigterm(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -462,114 +433,6 @@ class Installation:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, self._sigterm_before)
-
-    def _before_us(self, name: str, defaults: tuple[Any, ...]) -> tuple[Callable[..., Any], bool]:
-        """Return the hook that was there before, and whether it is somebody's own."""
-        before = next(hook.before for hook in self._hooks if hook.ours.__name__ == name)
-        # On 3.10 the backport of exception groups has its own hook, which prints as Python does.
-        is_default = any(before is default for default in defaults) or str(
-            getattr(before, "__module__", "")
-        ).startswith("exceptiongroup")
-        return before, not is_default
-
-    def _excepthook(self, exc_type: Any, exc: Any, tb: Any) -> None:
-        before, is_foreign = self._before_us("_excepthook", (sys.__excepthook__,))
-        told = self._tell("uncaught exception", (), exc_type, exc, tb)
-        if is_foreign or not told:
-            before(exc_type, exc, tb)
-
-    def _thread_excepthook(self, args: Any) -> None:
-        before, is_foreign = self._before_us("_thread_excepthook", (threading.__excepthook__,))
-        told = args.exc_type is SystemExit or self._tell(
-            "uncaught exception in thread %s",
-            (args.thread.name if args.thread is not None else None,),
-            args.exc_type,
-            args.exc_value,
-            args.exc_traceback,
-        )
-        if is_foreign or not told:
-            before(args)
-
-    def _unraisablehook(self, unraisable: Any) -> None:
-        before, is_foreign = self._before_us("_unraisablehook", (sys.__unraisablehook__,))
-        told = self._tell(
-            "%s %r",
-            (unraisable.err_msg or "exception ignored in", unraisable.object),
-            unraisable.exc_type,
-            unraisable.exc_value,
-            unraisable.exc_traceback,
-        )
-        if is_foreign or not told:
-            before(unraisable)
-
-    def _tell(self, msg: str, args: tuple[Any, ...], exc_type: Any, exc: Any, tb: Any) -> bool:
-        """Log an exception that nobody caught, at the place it comes from; say whether it was."""
-        logger = logging.getLogger("logweft")
-        thread = threading.get_ident()
-        if not self._active or thread in self._telling or sys.is_finalizing():
-            return False
-        if not (logger.isEnabledFor(logging.CRITICAL) and _is_heard(logger)):
-            return False
-        self._telling.add(thread)
-        try:
-            if exc is None:
-                exc = exc_type()
-            file, line, function = _origin(tb)
-            # Of the work it has ended, which is over by now, and not of what goes on around it.
-            with enter(ended_by(exc) or current()):
-                logger.handle(
-                    logger.makeRecord(
-                        logger.name,
-                        logging.CRITICAL,
-                        file,
-                        line,
-                        msg,
-                        args,
-                        (exc_type, exc, tb),
-                        function,
-                    )
-                )
-        except Exception as error:  # noqa: BLE001 - the default hook must still have its turn
-            self._listener.note_error(error)
-            return False
-        else:
-            return True
-        finally:
-            self._telling.discard(thread)
-
-    def _showwarning(
-        self,
-        message: Any,
-        category: Any,
-        filename: Any,
-        lineno: Any,
-        file: IO[str] | None = None,
-        line: str | None = None,
-    ) -> None:
-        defaults = (
-            getattr(warnings, "_showwarning_orig", None),
-            getattr(logging, "_showwarning", None),
-        )
-        before, is_foreign = self._before_us("_showwarning", defaults)
-        logger = logging.getLogger("py.warnings")
-        told = False
-        if file is None and self._active and logger.isEnabledFor(logging.WARNING):
-            name = _qualified(category) if isinstance(category, type) else str(category)
-            logger.handle(
-                logger.makeRecord(
-                    logger.name,
-                    logging.WARNING,
-                    filename,
-                    lineno,
-                    str(message),
-                    (),
-                    None,
-                    extra={"category": name.removeprefix("builtins.")},
-                )
-            )
-            told = True
-        if is_foreign or file is not None or not self._active or not told:
-            before(message, category, filename, lineno, file, line)
 
     # For the user
 
@@ -632,6 +495,7 @@ class Installation:
             set_policy(self._policy_before)
         if self._base is not None and current() is self._base.context:
             self._base.__exit__(None, None, None)
+        self._capture.end()
         for hook in reversed(self._hooks):
             hook.undo()
         self._unhook_sigterm()
@@ -661,26 +525,6 @@ class Installation:
         self._uses -= 1
         if self._uses <= 0:
             self.uninstall()
-
-
-def _is_heard(logger: logging.Logger) -> bool:
-    """Say whether a handler would take a CRITICAL record of *logger*."""
-    each: logging.Logger | None = logger
-    while each is not None:
-        if any(handler.level <= logging.CRITICAL for handler in each.handlers):
-            return True
-        each = each.parent if each.propagate else None
-    return False
-
-
-def _origin(tb: Any) -> tuple[str, int, str]:
-    """Return file, line and function of the newest frame of *tb*."""
-    if tb is None:
-        return "", 0, ""
-    while tb.tb_next is not None:
-        tb = tb.tb_next
-    code = tb.tb_frame.f_code
-    return code.co_filename, tb.tb_lineno, code.co_name
 
 
 _RUN = "`logweft run`"

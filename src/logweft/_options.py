@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ._capture import CAPTURES
 from ._context import Policy
 from ._listener import check_policy, check_timeout
 from ._pattern import Pattern
@@ -18,8 +19,6 @@ from ._trace import ORDER
 from .integrations import select
 
 FORMATS = ("auto", "json", "console")
-CAPTURES = ("main", "threads", "unraisable", "warnings")
-"""What becomes a line besides log calls. asyncio reports through its own logger, so it is one."""
 
 
 class Options(NamedTuple):

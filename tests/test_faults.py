@@ -1822,6 +1822,36 @@ def test_a_thread_that_can_be_started_again_is_no_second_writer() -> None:
     assert seen == {0: list(range(40)), 1: [0]}
 
 
+def test_who_logs_inside_a_log_call_does_not_wait_for_who_writes() -> None:
+    """Without a queue, one writes at a time; it may wait for the call that a `__del__` is in."""
+    program = """
+        import logweft._listener
+        logweft._listener.FLUSH_TIMEOUT_S = 1000.0
+        writing, logged = threading.Event(), threading.Event()
+        class Stream:
+            lines = []
+            def write(self, text):
+                writing.set()
+                assert "outside" not in text or logged.wait(20)
+                self.lines.append(text)
+            def flush(self):
+                pass
+        stream = Stream()
+        installation = to(logging.StreamHandler(stream), queue=False)
+        def inside():
+            assert writing.wait(20)
+            with vars(log.handlers[0])["handle"].__self__.queue.lock():  # as in stats()
+                log.info("inside")
+                logged.set()
+        thread = threading.Thread(target=inside)
+        thread.start()
+        log.info("outside")
+        thread.join()
+        print(*[json.loads(line)["message"] for line in stream.lines if line.strip()])
+    """
+    assert succeed(program).out.split() == ["outside", "inside"]
+
+
 def test_errors_are_told_with_a_thousand_descriptors_in_use() -> None:
     """Our own error is told on descriptor 2 although select() takes none above 1023."""
     program = """

@@ -894,7 +894,7 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     """
     done = run(
         """
-    import logging, sys, threading, time, logweft
+    import logging, logging.config, sys, threading, time, logweft
     paths = sys.argv[1:]
     installation = logweft.install(integrations="none")
     log = logging.getLogger("job")
@@ -945,6 +945,8 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     await_served(first)
     meanwhile(lambda: log.addHandler(third))
     meanwhile(lambda: log.removeHandler(third))  # which no line has come for
+    # It flushes and closes whatever handlers there are.
+    meanwhile(lambda: logging.config.dictConfig({"version": 1, "disable_existing_loggers": False}))
     assert installation.flush(20)
     installation.uninstall()
     assert not queue.targets
@@ -963,6 +965,39 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
         ["both", "once", "again alone"],
         [],
     ]
+
+
+def test_no_stream_is_flushed_while_everybody_waits() -> None:
+    """To flush a stream may take long, and wait for a thread that logs: logging's lock is free."""
+    done = run("""
+    import io, logging, logging.config, sys, threading, logweft
+    class Stream(io.TextIOWrapper):
+        flushed = 0
+        def __init__(self):
+            super().__init__(io.BytesIO())
+        def flush(self):
+            other = threading.Thread(target=logging.getLogger, args=("new",), daemon=True)
+            other.start()
+            other.join(20)
+            assert not other.is_alive()
+            self.flushed += 1
+            super().flush()
+    streams = [Stream() for _ in range(3)]
+    logging.basicConfig(stream=streams[0])
+    logweft.install(integrations="none")
+    assert streams[0].flushed
+    logging.getLogger("shop").addHandler(logging.StreamHandler(streams[1]))
+    logging.config.dictConfig({
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"out": {"class": "logging.StreamHandler", "stream": streams[2]}},
+        "loggers": {"shop.orders": {"handlers": ["out"]}},
+    })
+    logging.getLogger("shop.orders").warning("to all")
+    assert logweft.flush(20)
+    print(*[stream.buffer.getvalue().count(b"to all") for stream in streams])
+    """)
+    assert (done.code, done.out.split()) == (0, ["1", "1", "1"]), done.err[-2000:]
 
 
 def test_removed_handlers_are_let_go(tmp_path: Path) -> None:

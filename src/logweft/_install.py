@@ -80,6 +80,16 @@ def _qualified(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def _is_stock(handler: logging.Handler) -> bool:
+    """Say whether *handler* is of the kind we take, and nobody has changed how it works."""
+    formatter = handler.formatter
+    return (
+        _qualified(type(handler)) in _HANDLERS
+        and (formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS)
+        and "handle" not in vars(handler)
+    )
+
+
 class _Taken(NamedTuple):
     handler: logging.Handler
     before: logging.Formatter | None
@@ -224,29 +234,27 @@ class Installation:
 
     def _take_over(self) -> None:
         """Take every handler there is, and see to it that the root logger has one."""
-        with _locked():
-            if self._active:
-                self._take_all()
-                self._let_go()
-
-    def _take_all(self) -> None:
         for logger in _loggers():
             for handler in logger.handlers[:]:
                 self._take(handler)
-        root = logging.root
-        stream = self._options.stream
+        with _locked():
+            if self._stand_in is None and self._is_mute():
+                self._stand_in = logging.StreamHandler(self._options.stream)
+            stand_in = self._stand_in
+        if stand_in is not None:
+            self._take(stand_in)
+        with _locked():
+            if self._active:
+                if stand_in is not None and self._is_mute():
+                    logging.root.handlers.append(stand_in)
+                self._let_go()
+
+    def _is_mute(self) -> bool:
+        """Say whether the root logger has nothing that writes where it shall."""
+        handlers, stream = logging.root.handlers, self._options.stream
         if stream is not None:
-            needed = all(
-                getattr(handler, "stream", None) is not stream for handler in root.handlers
-            )
-        else:
-            needed = not any(map(self._writes, root.handlers))
-        if needed:
-            if self._stand_in is None:
-                self._stand_in = logging.StreamHandler(stream)
-                self._take(self._stand_in)
-            if self._stand_in not in root.handlers:
-                root.handlers.append(self._stand_in)
+            return all(getattr(handler, "stream", None) is not stream for handler in handlers)
+        return not any(map(self._writes, handlers))
 
     def _let_go(self) -> None:
         """Give back the handlers that no logger has any more."""
@@ -268,25 +276,24 @@ class Installation:
 
     def _take(self, handler: logging.Handler) -> bool:
         """Put *handler* behind the queue, with our formatter, if it is of the kind we take."""
-        with _locked():
-            if id(handler) in self._taken:
-                return True
-            if not self._active:
-                return False  # uninstall() was first
-            formatter = handler.formatter
-            if (
-                _qualified(type(handler)) not in _HANDLERS
-                or not (formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS)
-                or "handle" in vars(handler)
-            ):
-                return False
-            front = QueueHandler(handler, listener=self._listener)
-            handler.formatter = ours = self._formatter(getattr(handler, "stream", None))
-            # The handler stays the object it was, in the lists it was in, so that whoever holds it
-            # can still set its level, its filters or its formatter, and remove it.
-            vars(handler)["handle"] = front.handle
-            self._taken[id(handler)] = _Taken(handler, formatter, ours, front)
+        if id(handler) in self._taken:
             return True
+        if not _is_stock(handler):
+            return False
+        # Before the lock, which everybody waits for: it flushes the handler's stream.
+        front = QueueHandler(handler, listener=self._listener)
+        ours = self._formatter(getattr(handler, "stream", None))
+        with _locked():
+            is_known = id(handler) in self._taken  # another thread was first
+            if self._active and not is_known:
+                self._taken[id(handler)] = _Taken(handler, handler.formatter, ours, front)
+                handler.formatter = ours
+                # The handler stays the object it was, in the lists it was in, so that whoever holds
+                # it can still set its level, its filters or its formatter, and remove it.
+                vars(handler)["handle"] = front.handle
+                return True
+        front.retire()
+        return is_known
 
     def _formatter(self, stream: Any) -> logging.Formatter:
         chosen = self._options.format

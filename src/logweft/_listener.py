@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ._plain import type_name
 from ._record import bare_record
 from ._redact import shown
-from ._targets import Item, Target
+from ._targets import Item, Target, is_configuring
 
 CAPACITY = 10_000
 """Most lines waiting (lines)."""
@@ -454,6 +454,10 @@ class Listener:
     def _start(self) -> None:
         thread = None
         try:
+            # Made and started without the lock: to start it waits for it, and either takes long.
+            new = threading.Thread(
+                target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
+            )
             with self._lock:
                 if self._thread is not None:
                     return
@@ -462,10 +466,8 @@ class Listener:
                 # caller may be writing, and whoever took another lock would write beside it.
                 if type(self._bell) is not type(threading.Lock()):
                     self._make_bell()
-                thread = self._thread = threading.Thread(
-                    target=contextvars.Context().run, args=(self._run,), name="logweft", daemon=True
-                )
-            thread.start()  # which waits for it, and so without the lock
+                self._thread = thread = new
+            thread.start()
             self._synchronous = False
         except BaseException as error:
             with self._lock:
@@ -481,12 +483,15 @@ class Listener:
     def _write_here(self) -> None:
         """Write what waits on the caller's thread."""
         due, caller = list(self.targets), threading.get_ident()
+        # Not inside a call of ours, in a signal handler or a `__del__`: whoever writes may wait for
+        # the lock that it holds, and finds this line then.
+        wait = 0.0 if self.is_interrupted() else FLUSH_TIMEOUT_S
         # Once more for what a signal handler or a target has logged meanwhile: it finds itself
         # inside the write that is under way, and leaves its line to us.
         while due and self._writer != caller:
             # Inside the try, since an exception may be thrown in as soon as the lock is taken.
             try:
-                if not self._writing.acquire(timeout=FLUSH_TIMEOUT_S):
+                if not self._writing.acquire(timeout=wait):
                     return
                 self._writer = caller
                 for target in due:
@@ -718,20 +723,17 @@ class Listener:
         return True
 
     def is_interrupted(self) -> bool:
-        """Say whether the caller is a signal handler inside a `put` of its own thread."""
+        """Say whether this thread has the lock: the caller came in by a signal or a `__del__`."""
         return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as threading.Condition asks
 
     def flush_once(self) -> bool:
-        """Flush, unless that was in vain before and nothing has moved since."""
-        return self._in_vain != self.written and self.flush()
+        """Flush, unless that was in vain before and nothing has moved since, or must not wait."""
+        # dictConfig() flushes and closes all handlers; the queue stays, and its lines.
+        return not is_configuring() and self._in_vain != self.written and self.flush()
 
     def close(self) -> None:
         """Flush, and let the thread end; the next line starts another."""
-        # dictConfig() closes handlers while it holds logging's own lock. A target that needs that
-        # lock would wait for us, and we for it; the queue stays, so nothing is lost by not waiting.
-        is_owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
-        if not (is_owned is not None and is_owned()):
-            self.flush_once()
+        self.flush_once()
         self._leaving = self._urgent = True
         self._ring()
 

@@ -472,6 +472,16 @@ def _opened(handler: logging.StreamHandler[Any]) -> Any:
     return handler.stream
 
 
+def is_configuring() -> bool:
+    """
+    Say whether this thread holds logging's own lock, as one in dictConfig() does.
+
+    Then it must not wait, neither for a target nor for a stream: who is there may want that lock.
+    """
+    is_owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
+    return bool(is_owned is not None and is_owned())
+
+
 def _duplicate(stream: Any, *, flushes: bool = True) -> tuple[int, int] | None:
     """Return ``(number, descriptor of our own)`` of *stream*'s file; None: it has no open file."""
     # Any other stream may have a file and write something else to it than the text: the pipe to
@@ -479,7 +489,7 @@ def _duplicate(stream: Any, *, flushes: bool = True) -> tuple[int, int] | None:
     if not isinstance(stream, io.TextIOWrapper):
         return None
     try:
-        if flushes:
+        if flushes and not is_configuring():
             stream.flush()  # what was written before us stands before us
         number = stream.fileno()
         descriptor = os.dup(number)

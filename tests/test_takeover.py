@@ -967,6 +967,27 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     ]
 
 
+def test_a_handler_is_ours_before_a_logger_has_it(tmp_path: Path) -> None:
+    """No line of another thread, nor of a child forked meanwhile, gets to a new handler as text."""
+
+    class Handlers(list[logging.Handler]):
+        def append(self, handler: logging.Handler) -> None:
+            states.append("handle" in vars(handler))
+            super().append(handler)
+
+    states: list[bool] = []
+    bare()
+    log = logging.getLogger("job")
+    log.handlers = Handlers()
+    handler = logging.FileHandler(tmp_path / "log")
+    with logweft.install(capture=False, stream=io.StringIO()):
+        log.addHandler(handler)
+        log.removeHandler(handler)
+        assert "handle" not in vars(handler)
+    handler.close()
+    assert states == [True]
+
+
 def test_no_stream_is_flushed_while_everybody_waits() -> None:
     """To flush a stream may take long, and wait for a thread that logs: logging's lock is free."""
     done = run("""

@@ -334,6 +334,8 @@ class Installation:
         installation = self
 
         def addHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
+            # Before it is there, lest another thread's line, or a forked child's, is a plain one.
+            installation._follow(lambda: installation._take(hdlr))
             add_handler(self, hdlr)
             installation._follow(lambda: installation._arrived(self, hdlr))
 

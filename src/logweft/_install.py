@@ -363,7 +363,7 @@ class Installation:
         if silence is not None:
             self._hook(logging.config, "_handle_existing_loggers", silenced)
 
-    def _follow(self, react: Callable[[], None]) -> None:
+    def _follow(self, react: Callable[[], object]) -> None:
         """React to somebody's configuration, without ever making it fail."""
         if self._active:
             try:

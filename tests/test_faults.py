@@ -1920,12 +1920,16 @@ PROVEN: dict[str, str] = {
     "F18": "test_records_of_exit_callbacks_and_of_del",
     "F19": "test_lines_after_shutdown_and_uninstall",
     "F20": "test_a_signal_handler_logs_every_fifth_of_a_millisecond",
-    "F21": "test_del_logs_during_garbage_collection",
+    "F21": "test_del_logs_during_garbage_collection "
+    "test_who_logs_inside_a_log_call_does_not_wait_for_who_writes "
+    "test_takeover.py::"
+    "test_a_handler_is_collected_while_its_thread_logs_and_another_configures",
     "F22": "test_what_logs_while_it_is_logged",
     "F23": "test_a_killed_listener_is_replaced_within_a_second",
     "F24": "test_others_configure_while_a_target_hangs "
     "test_takeover.py::test_configuration_while_the_target_hangs "
-    "test_takeover.py::test_handlers_come_and_go_while_others_configure",
+    "test_takeover.py::test_handlers_come_and_go_while_others_configure "
+    "test_takeover.py::test_no_stream_is_flushed_while_everybody_waits",
     "F25": "test_real_programs.py::test_uvicorn test_real_programs.py::test_gunicorn "
     "test_real_programs.py::test_django test_real_programs.py::test_celery "
     "test_takeover.py::test_caplog_sees_everything",

@@ -903,21 +903,23 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     queue = vars(first)["handle"].__self__.queue
     log.warning("before")
     assert installation.flush(20)
-    def collect(handlers, entered):
+    def collect(handlers, entered, seen):
         with queue.lock():
             entered.set()
             while logging._lock.acquire(blocking=False):  # until whoever configures has it
                 logging._lock.release()
+            seen.set()
             handlers.clear()  # whose callback waits for it
     def meanwhile(configure):
-        entered = threading.Event()
+        entered, seen = threading.Event(), threading.Event()
         other = threading.Thread(
-            target=collect, args=([logging.Handler()], entered), daemon=True
+            target=collect, args=([logging.Handler()], entered, seen), daemon=True
         )
         other.start()
         assert entered.wait(20)
         with logging._lock:  # as dictConfig() does
             configure()
+            assert seen.wait(20)
         other.join(20)
         assert not other.is_alive()
     second, third = (logging.FileHandler(path) for path in paths[1:])
@@ -986,6 +988,26 @@ def test_a_handler_is_ours_before_a_logger_has_it(tmp_path: Path) -> None:
         assert "handle" not in vars(handler)
     handler.close()
     assert states == [True]
+
+
+def test_what_is_no_handler_is_left_alone() -> None:
+    """Whatever stands among a logger's handlers and can `handle` a record goes on doing so."""
+
+    class Duck:
+        level = logging.NOTSET
+
+        def handle(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    told: list[str] = []
+    bare()
+    log = logging.getLogger("job")
+    log.handlers.append(Duck())  # type: ignore[arg-type]  # that is the point
+    with logweft.install(capture=False, stream=io.StringIO()) as installation:
+        log.addHandler(Duck())  # type: ignore[arg-type]  # that is the point
+        log.warning("%s", "quack")
+        assert not installation.stats().errors
+    assert told == ["quack", "quack"]
 
 
 def test_no_stream_is_flushed_while_everybody_waits() -> None:

@@ -82,12 +82,10 @@ def _qualified(cls: type) -> str:
 
 def _is_stock(handler: logging.Handler) -> bool:
     """Say whether *handler* is of the kind we take, and nobody has changed how it works."""
+    if _qualified(type(handler)) not in _HANDLERS or "handle" in vars(handler):
+        return False
     formatter = handler.formatter
-    return (
-        _qualified(type(handler)) in _HANDLERS
-        and (formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS)
-        and "handle" not in vars(handler)
-    )
+    return formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS
 
 
 class _Taken(NamedTuple):

@@ -969,7 +969,9 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     ]
 
 
-def test_a_handler_is_ours_before_a_logger_has_it(tmp_path: Path) -> None:
+def test_a_handler_is_ours_before_a_logger_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No line of another thread, nor of a child forked meanwhile, gets to a new handler as text."""
 
     class Handlers(list[logging.Handler]):
@@ -980,7 +982,7 @@ def test_a_handler_is_ours_before_a_logger_has_it(tmp_path: Path) -> None:
     states: list[bool] = []
     bare()
     log = logging.getLogger("job")
-    log.handlers = Handlers()
+    monkeypatch.setattr(log, "handlers", Handlers())
     handler = logging.FileHandler(tmp_path / "log")
     with logweft.install(capture=False, stream=io.StringIO()):
         log.addHandler(handler)

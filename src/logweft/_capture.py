@@ -25,7 +25,7 @@ class Hook(NamedTuple):
 
     @classmethod
     def set(cls, owner: Any, name: str, ours: Any) -> Hook:
-        """Put *ours* there."""
+        """Put *ours* there, and return what takes it out again."""
         # What stands there, which of a class getattr may only show a bound view of (wrapt does).
         before = vars(owner).get(name, getattr(owner, name))
         setattr(owner, name, ours)

@@ -252,7 +252,8 @@ class QueueHandler(logging.handlers.QueueHandler):
 
         Args:
             timeout: longest wait (seconds). Default: 5, and not again until a target moves, since
-                `logging.shutdown` flushes and closes one handler after the other.
+                `logging.shutdown` flushes and closes one handler after the other; and none at all
+                while this thread has logging's own lock, as `dictConfig` does.
 
         Raises:
             Nothing.

@@ -384,7 +384,7 @@ def test_starting_a_thread_twice_fails_as_it_does_without_us(lines: Lines) -> No
 
     class Unready(threading.Thread):
         def __init__(self) -> None:
-            pass
+            """Forget that of the base class."""
 
     with logweft.adopt("order-1"), pytest.raises(RuntimeError, match=r"__init__\(\) not called"):
         Unready().start()

@@ -430,7 +430,7 @@ class HttpxLike(Redirected):
 
 
 class TestHttpx(HttpxLike):
-    pass
+    """httpx itself, synchronous: all of the contract, and nothing more."""
 
 
 class TestHttpxAsync(HttpxLike):

@@ -38,7 +38,7 @@ class Anyone(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_GET
 
     def log_message(self, format, *args):
-        pass
+        """Keep quiet on standard error."""
 
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Anyone)

@@ -212,16 +212,21 @@ class Listener:
                 if other.destination == target.destination:
                     other.shared = target.shared = True
 
-    def _serve(self, target: Target) -> None:
-        """Begin to serve *target*; where two have one destination, a record goes there once."""
-        target.lane = target
-        for other in self.targets:
-            if other.destination == target.destination and type(other) is type(target):
-                target.lane = other.lane  # so that their lines stay in order
+    def _serve(self, target: Target) -> Target:
+        """Begin to serve *target*; return who writes to its destination. The lock is held."""
+        lane = target.lane = self._lane_to(target) or target  # so that lines stay in order
         self.targets.append(target)
         self._find_shared()
         if not target.retired:
             target.engage()
+        return lane
+
+    def _lane_to(self, target: Target) -> Target | None:
+        """Return who writes where *target* would, in the same way, if somebody does."""
+        for other in self.targets:
+            if other.destination == target.destination and type(other) is type(target):
+                return other.lane or other
+        return None
 
     def lock(self) -> AbstractContextManager[object]:
         """Return what is held while targets are added and removed; re-entrant, for no wait."""
@@ -276,12 +281,8 @@ class Listener:
 
     def _revive(self, target: Target) -> Target:
         """Return who takes a line of *target*, which is removed by now, or is not served yet."""
-        if target.retired:
-            for other in self.targets:
-                if other.destination == target.destination and type(other) is type(target):
-                    return other.lane or other
-        self._serve(target)
-        return target.lane or target
+        lane = self._lane_to(target) if target.retired else None
+        return lane or self._serve(target)
 
     # Where the log call is
 

@@ -29,6 +29,9 @@ from .readme import README, replaced
 from .scenarios import SCENARIOS
 
 BASELINE, OURS = "stdlib text", "logweft"
+BUILDS = (OURS, f"{OURS}, compiled")
+"""What is looked at against the goals; the second has not all of the measures."""
+
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "benchmarks" / "speed.svg"
 
@@ -346,30 +349,44 @@ Goal = tuple[str, str, str, str]
 def own_goals(runs: Sequence[Taken]) -> str:
     """Return what logweft is to reach, and what it does in each of *runs*, one an interpreter."""
 
-    def row(of_runs: Sequence[Goal]) -> list[str]:
-        name, _, must, aim = of_runs[0]
-        if len({goal[2] for goal in of_runs}) > 1:
-            must = " / ".join(goal[2] for goal in of_runs)
-        return [name, *(goal[1] for goal in of_runs), must, aim]
+    columns = [
+        (taken, build)
+        for build in BUILDS
+        for taken in runs
+        if build == OURS or build in taken.kinds["calls"]
+    ]
 
-    head = ["", *(f"is, {taken.python}" for taken in runs), "must", "aim"]
-    return _table(head, map(row, zip(*map(_goals, runs), strict=True)))
+    def row(goals: Sequence[Goal]) -> list[str]:
+        name, _, must, aim = goals[0]
+        musts = [goal[2] for goal in goals[: len(runs)]]
+        if len(set(musts)) > 1:
+            must = " / ".join(musts)
+        return [name, *(goal[1] for goal in goals), must, aim]
+
+    head = ["", *(f"is, {_titled(*column)}" for column in columns), "must", "aim"]
+    goals = (_goals(*column) for column in columns)
+    return _table(head, map(row, zip(*goals, strict=True)))
 
 
-def _goals(taken: Taken) -> list[Goal]:
+def _titled(taken: Taken, build: str) -> str:
+    return f"{taken.python}{build.removeprefix(OURS)}"
+
+
+def _goals(taken: Taken, build: str = OURS) -> list[Goal]:
     calls, lag, stall, full = (
         taken.kinds.get(kind, {}) for kind in ("calls", "lag", "stall", "full")
     )
-    ours = calls.get(OURS, [])
+    ours = calls.get(build, [])
+    imports = taken.imports if build == OURS else []
 
-    def against(key: str, scenario: str, base: str = BASELINE, of: str = OURS) -> list[float]:
+    def against(key: str, scenario: str, base: str = BASELINE, of: str = build) -> list[float]:
         return ratios(calls.get(of, []), calls.get(base, []), "scenarios", scenario, key)
 
-    def scenario(name: str, key: str, base: str = BASELINE, of: str = OURS) -> str:
+    def scenario(name: str, key: str, base: str = BASELINE, of: str = build) -> str:
         return _cell(against(key, name, base, of), _ratio)
 
     def lateness(kind: dict[str, Rounds]) -> str:
-        return _cell(ratios(kind.get(OURS, []), kind.get(BASELINE, []), "p99"), _ratio)
+        return _cell(ratios(kind.get(build, []), kind.get(BASELINE, []), "p99"), _ratio)
 
     def with_another(name: str) -> Goal:
         text = f"{BASELINE} + {name}"
@@ -377,16 +394,17 @@ def _goals(taken: Taken) -> list[Goal]:
         bounds = [(0.85 + (each - 1)) / each for each in against("call", "headline", of=text)]
         return (
             f"`call` with {name}, against text with {name}",
-            scenario("headline", "call", text, f"{OURS} + {name}"),
+            scenario("headline", "call", text, f"{build} + {name}"),
             _cell(bounds, _ratio),
             "",
         )
 
     def first(key: str) -> str:
-        own, others = _to_text(calls, OURS, "headline", key), rivals(calls, "headline", key)
+        own, others = _to_text(calls, build, "headline", key), rivals(calls, "headline", key)
         return f"{own / others[0][0]:.2f} ({others[0][1]})" if own and others else "-"
 
-    shares = [1 - 1 / each for each in against("call", "ordinary", f"{OURS}, redact=False") if each]
+    bare = against("call", "ordinary", f"{build}, redact=False")
+    shares = [1 - 1 / each for each in bare if each]
     secret = _quotients(
         (_paced(each, "scenarios", "secret", "call"), _paced(each, "scenarios", "headline", "call"))
         for each in ours
@@ -406,19 +424,19 @@ def _goals(taken: Taken) -> list[Goal]:
         *map(with_another, ("caplog", "Sentry", "OpenTelemetry")),
         (
             "`total` with orjson, against structlog native",
-            scenario("headline", "total", "structlog native, orjson", f"{OURS}, orjson"),
+            scenario("headline", "total", "structlog native, orjson", f"{build}, orjson"),
             "1.0",
             "0.8",
         ),
         (
             "`import logweft` against `import structlog`",
-            _cell(_to_structlog(taken.imports, "import logweft"), _ratio),
+            _cell(_to_structlog(imports, "import logweft"), _ratio),
             "1.0",
             "",
         ),
         ("an event loop's lag, p99, against text", lateness(lag), "1.0", ""),
         ("the same with a stalling sink", lateness(stall), "", "0.5"),
-        ("full queue, RSS, MiB", _cell(values(full.get(OURS, []), "rss_kib"), _mib), "10", ""),
+        ("full queue, RSS, MiB", _cell(values(full.get(build, []), "rss_kib"), _mib), "10", ""),
     ]
 
 
@@ -444,11 +462,11 @@ def rivals(calls: dict[str, Rounds], scenario: str, key: str) -> list[tuple[floa
     return sorted((figure, name) for figure, name in figures if figure is not None)
 
 
-def cheaper(taken: Taken, key: str) -> str:
+def cheaper(taken: Taken, key: str, build: str = OURS) -> str:
     """Return where one of the `rivals` is cheaper than logweft: scenario, ratios, and who it is."""
     calls, is_measured, found = taken.kinds.get("calls", {}), False, []
     for scenario in SCENARIOS:
-        own, others = _to_text(calls, OURS, scenario, key), rivals(calls, scenario, key)
+        own, others = _to_text(calls, build, scenario, key), rivals(calls, scenario, key)
         if own is None or not others:
             continue
         is_measured = True
@@ -503,9 +521,11 @@ def tables(options: argparse.Namespace, taken: Taken, beside: Sequence[Taken] = 
             f"Where another who writes {AMONG} is cheaper, the cheapest of them against logweft, "
             f"as ratios to `{BASELINE}`:",
             "\n".join(
-                f"- `{key}`, {each.python}: {cheaper(each, key)}"
+                f"- `{key}`, {_titled(each, build)}: {cheaper(each, key, build)}"
                 for key in ("call", "total")
+                for build in BUILDS
                 for each in runs
+                if build in each.kinds["calls"]
             ),
         ]
     return "\n\n".join(parts)

@@ -125,6 +125,20 @@ def test_each_interpreter_has_a_column() -> None:
     assert goals["`call`, headline"] == ["0.60", "0.70", "-", "0.65", "0.45"]
 
 
+def test_what_is_compiled_has_columns_of_its_own() -> None:
+    """The compiled build is held against the same goals, where it was measured, by the figure."""
+    calls = _calls(
+        headline={"stdlib text": 10, "logweft": 6, "logweft, compiled": 5},
+        nested={"stdlib text": 10, "logweft": 12, "logweft, compiled": 9, "ecs-logging": 10},
+    )
+    other = _taken(_calls(headline={"stdlib text": 10, "logweft": 7}), python="3.13.0")
+    goals = _goals(_taken(calls), other)
+    assert goals[""] == ["is, 3.11.7", "is, 3.13.0", "is, 3.11.7, compiled", "must", "aim"]
+    assert goals["`call`, headline"] == ["0.60", "0.70", "0.50", "0.65", "0.45"]
+    assert run.cheaper(_taken(calls), "call") == "nested 1.00 against 1.20 (ecs-logging)"
+    assert run.cheaper(_taken(calls), "call", "logweft, compiled") == "none"
+
+
 @pytest.mark.parametrize("name", ["caplog", "Sentry", "OpenTelemetry"])
 def test_what_others_attach_may_cost_what_it_costs_beside_text(name: str) -> None:
     """The bound is 0.85 of plain text and all that it adds there, over plain text with it."""

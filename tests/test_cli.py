@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -382,13 +383,14 @@ def filtered():
 
 
 def test_doctor_shows_what_is_installed(tmp_path: Path) -> None:
-    """`doctor` prints options without their secrets, handlers, integrations and the queue."""
+    """`doctor` prints versions, options without secrets, handlers, integrations and the queue."""
     (tmp_path / "settings.py").write_text(SETTINGS)
 
     done = doctor("settings:ours", cwd=tmp_path)
 
     rows = [line.split() for line in done.out.splitlines()]
     assert (done.code, done.err) == (0, "")
+    assert f"CPython {platform.python_version()}" in done.out.splitlines()[0]
     assert ["service", "shop"] in rows
     assert ["redact", "on,", "with", "hash_key"] in rows
     assert "no-such-key" not in done.out
@@ -413,7 +415,7 @@ def test_doctor_says_that_nothing_is_installed(tmp_path: Path) -> None:
 
     done = doctor("settings:plain", cwd=tmp_path)
 
-    assert done.out.startswith("install() has not been called\n")
+    assert done.out.splitlines()[1] == "install() has not been called"
     assert "StreamHandler of logger 'root'  <stderr>  its own (Formatter)" in done.out
     assert "off  not installed" in done.out
 

@@ -695,6 +695,23 @@ def test_two_levels_of_one_name_keep_their_numbers(tmp_path: Path) -> None:
     assert [each["levelno"] for each in keeps.kept] == [35, 36, 35]
 
 
+def test_a_level_stays_what_it_is(tmp_path: Path) -> None:
+    """A handler behind ours gets the level itself, also where it is a member of an enumeration."""
+
+    class Level(enum.IntEnum):
+        NOTICE = 25
+
+    log, keeps = logging.getLogger("shop"), Keeps()
+    with written(tmp_path / "log"):
+        logging.root.addHandler(keeps)
+        for _ in range(2):
+            log.log(Level.NOTICE, "paid %s", 7)
+        logging.root.removeHandler(keeps)
+
+    assert all(each["levelno"] is Level.NOTICE for each in keeps.kept)
+    assert len(keeps.kept) == 2
+
+
 INTERRUPTED = """
 import logging, os, signal, sys, logweft
 from logweft import _listener

@@ -40,6 +40,7 @@ ONE = (
     "_targets",
     "_listener",
     "_queue",
+    "_line",
     "_shortcut",
     "_capture",
 )
@@ -85,7 +86,9 @@ TABLE: dict[str, Row] = {
     ),
     "cli": Row((API, "cli", "cli.*")),
     # What is installed, and why an integration is off, is asked of those who know.
-    "cli.doctor": Row((API, "cli", "cli.*", "testing", "_install", "_queue", "integrations")),
+    "cli.doctor": Row(
+        (API, "cli", "cli.*", "testing", "_install", "_line", "_queue", "integrations")
+    ),
     # Finds with the rules that lines are written by, and prints no value.
     "cli.scan": Row((API, "cli", "cli.*", "_redact", "_secrets")),
     "cli.*": Row((API, "cli", "cli.*")),
@@ -246,3 +249,15 @@ def test_the_walk_sees_each_kind_of_import(tmp_path: Path, monkeypatch: pytest.M
         ("logweft.cli", 6, False),
         ("wrapt.wrappers", 2, True),
     ]
+
+
+def test_what_may_be_compiled_is_ours_alone() -> None:
+    """A module that may be compiled is there, and has no public name: compiled, it has no help."""
+    tomllib = pytest.importorskip("tomllib")
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    hooks = tomllib.loads(text)["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+    compiled = {Path(each).stem for each in hooks["mypyc"]["include"]}
+    assert compiled
+    assert compiled <= {*ZERO, *ONE}
+    public = {getattr(logweft, name).__module__ for name in logweft.__all__}
+    assert compiled.isdisjoint(each.rpartition(".")[2] for each in public)

@@ -1,13 +1,15 @@
-"""logweft, as installed by default, with orjson, without one of its parts, and beside others."""
+"""logweft: by default, with orjson, compiled, without one of its parts, and beside others."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.compiled import compiled
 from benchmarks.scenarios import CONTEXT
 
 from . import ATTACHED, Contender, Target
@@ -23,8 +25,12 @@ def _bound() -> Iterator[None]:
         yield
 
 
-def _installed(attach: Callable[[], None] | None = None, **options: Any) -> Callable[[str], Target]:
+def _installed(
+    attach: Callable[[], None] | None = None, *, is_compiled: bool = False, **options: Any
+) -> Callable[[str], Target]:
     def setup(path: str) -> Target:
+        if is_compiled:
+            sys.path.insert(0, str(compiled()))
         import logweft
 
         unknown = options.keys() - inspect.signature(logweft.install).parameters.keys()
@@ -63,8 +69,10 @@ CONTENDERS = [
     _logweft("logweft, queue=False", _installed(queue=False)),
     _logweft("logweft, redact=False", _installed(redact=False), redacts=False),
     _logweft("logweft, fast=False", _installed(fast=False)),
+    _logweft("logweft, compiled", _installed(is_compiled=True)),
     *(
-        _logweft(f"logweft + {name}", _installed(attach), packages)
+        _logweft(f"logweft{how} + {name}", _installed(attach, is_compiled=bool(how)), packages)
+        for how in ("", ", compiled")
         for name, (packages, attach) in ATTACHED.items()
     ),
 ]

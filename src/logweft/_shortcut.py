@@ -5,25 +5,12 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ._context import current, with_span
-from ._plain import MAX_ITEMS
-from ._queue import QueueHandler
-from ._record import (
-    HERE,
-    LEVELS,
-    OWN,
-    SCALARS,
-    add_extra,
-    caller,
-    is_stdlib,
-    record_like,
-)
-from ._render import Site
+from ._line import IS_GUARDED, Made, line_of
+from ._record import HERE, add_extra, caller, is_stdlib
 
 # A record costs 1.2 µs of the 8 that a line of plain text takes (3.11), its way through handlers
 # another, and nobody else looks at it in most programs. Whoever may have a say in it (a filter, a
@@ -69,7 +56,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
             and (extra is None or type(extra) is dict)
         ):
             record: Any = None
-            made: _Made | None = None
+            made: Made | None = None
             is_free = False  # nobody is asked before the handlers are
             try:
                 factory = logging.getLogRecordFactory()
@@ -78,7 +65,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
                     record = _record(factory, self.name, level, msg, args, extra, frame)
                 is_free = Logger.handle is handle and not self.filters and not self.disabled
                 if is_free and Logger.callHandlers is call_handlers and type(msg) is str:
-                    made = _line(self, level, msg, args, extra, frame, record)
+                    made = line_of(self, level, msg, args, extra, frame, record)
                 if made is None and record is None:
                     record = _record(factory, self.name, level, msg, args, extra, frame)
             except Exception:  # noqa: BLE001 - whatever it is, the ordinary way knows what to do
@@ -92,7 +79,7 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
                         handler.handle(record)
                 return
             if record is not None:
-                if is_free and not _IS_GUARDED:
+                if is_free and not IS_GUARDED:
                     self.callHandlers(record)  # which is all that handle() would do: 0.2 µs
                 else:
                     self.handle(record)
@@ -103,70 +90,6 @@ def log_of(log: Callable[..., None], make_record: Callable[..., Any]) -> Callabl
     # findCaller does, and so do other libraries' handlers.
     _log.__code__ = _log.__code__.replace(co_filename=HERE)
     return functools.update_wrapper(_log, log)
-
-
-_Made = tuple[QueueHandler, str, int, Any, Sequence[logging.Handler]]
-"""``(queue, line, level, record, handlers)``: those that still have to get the record."""
-
-
-def _line(
-    logger: logging.Logger,
-    level: int,
-    msg: str,
-    args: Any,
-    extra: dict[str, Any] | None,
-    frame: FrameType,
-    record: Any,
-) -> _Made | None:
-    """
-    Make the line, if the first handler is ours and nobody else has a say in it; else None.
-
-    *record* is that of a record factory; None: nobody has set one.
-    """
-    handlers: list[logging.Handler] = []
-    each: logging.Logger | None = logger
-    while each is not None:
-        own = each.handlers
-        if own and (len(own) > 1 or type(own[0]) is not _NullHandler):
-            handlers = [*handlers, *own]  # a copy: others may add to theirs at any time
-        each = each.parent if each.propagate else None
-    if not handlers or (len(handlers) > 1 and _IS_GUARDED):
-        return None
-    # A handler that is taken over: see Installation._take.
-    front = getattr(handlers[0].__dict__.get("handle"), "__self__", None)
-    if type(front) is not QueueHandler:
-        return None
-    if record is not None:
-        level = record.levelno
-    renderer = front.renderer(level)
-    if renderer is None:
-        return None
-    context = with_span(current())
-    if record is not None:
-        line = renderer.line(record, context)
-    elif (len(args) == 1 and type(args[0]) not in SCALARS) or (extra and len(extra) > _MAX_EXTRA):
-        return None
-    else:
-        code = frame.f_code
-        level_name = LEVELS.get(level)
-        template = msg if args else None
-        # By the instruction, as a line's number takes long to find in a long function.
-        key = id(code), frame.f_lasti, logger.name, level_name, template
-        site = renderer.known.sites.get(key) or renderer.site(
-            key,
-            (logger.name, level_name, code.co_filename, frame.f_lineno, code.co_name, template),
-            code,
-        )
-        if len(handlers) > 1 or site.is_access:
-            record = _record_of(site, logger.name, level, msg, args, extra, frame)
-        created = time.time() if record is None else record.created
-        fields = extra.items() if extra else ()
-        line = renderer.render(site, created, msg, args, context, fields, record)
-    if line is None:
-        return None
-    if record is not None:
-        record.__dict__.setdefault("correlation_id", context.correlation_id)  # as ContextFilter
-    return front, line, level, record, handlers[1:]
 
 
 def _record(
@@ -187,27 +110,4 @@ def _record(
     return record
 
 
-def _record_of(
-    site: Site,
-    name: str,
-    level: int,
-    msg: str,
-    args: Any,
-    extra: dict[str, Any] | None,
-    frame: FrameType,
-) -> Any:
-    """Return the record of a call at a *site* whose earlier ones are known, as `_record` does."""
-    if site.attributes is None:
-        record = _record(logging.LogRecord, name, level, "", (), None, frame)
-        site.attributes = dict(vars(record))  # no longer one that shares its keys
-    return record_like(site.attributes, level, msg, args, extra)
-
-
 _record.__code__ = _record.__code__.replace(co_filename=HERE)  # a factory may look, too
-
-_MAX_EXTRA = MAX_ITEMS - len(OWN) - 1  # so many attributes of a record are looked at
-
-_NullHandler = logging.NullHandler  # which libraries have, and which does nothing
-
-# From 3.14 on `Logger.handle` ignores what a handler logs while it has a record, lest it recurse.
-_IS_GUARDED = hasattr(logging.Logger, "_tls")

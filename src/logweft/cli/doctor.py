@@ -7,6 +7,7 @@ import difflib
 import importlib
 import inspect
 import os
+import platform
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import logweft
 from logweft import _install, testing
+from logweft._line import line_of
 from logweft._queue import QueueHandler
 from logweft.integrations import REGISTRY, Row
 
@@ -142,6 +144,11 @@ def _canary() -> int:
 
 
 def _show() -> int:
+    from importlib.metadata import version
+
+    is_compiled = not inspect.isfunction(line_of)
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    print(f"logweft {version('logweft')}{', compiled' if is_compiled else ''}; {python}")
     installed = _install._installed
     if installed is None:
         print("install() has not been called")

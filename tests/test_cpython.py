@@ -28,9 +28,11 @@ before = hooks()
 if sys.argv[1] == "hooked":
     import logweft
     logweft.install(sticky=False)
-    # Every test begins by asserting that the root logger is as a fresh interpreter has it.
+    # Every test begins by asserting that the root logger is as a fresh interpreter has it; and one
+    # asserts the text of the handler of last resort, which is ours as well.
     logging.root.handlers.clear()
     logging.root.setLevel(logging.WARNING)
+    logging.lastResort = logging._StderrHandler(logging.WARNING)
 installed = hooks()
 changed = sum(ours is not theirs for ours, theirs in zip(installed, before))
 suite = unittest.defaultTestLoader.loadTestsFromName("test.test_logging")

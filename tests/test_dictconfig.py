@@ -625,3 +625,36 @@ def test_no_warning_and_no_thread_comes_of_a_configuration_alone(tmp_path: Path)
     done = run(program, cwd=tmp_path, python=("-X", "dev", "-W", "error"))
     assert (done.code, done.err) == (0, "")
     assert [line["message"] for line in parse(done.out)] == ["paid"]
+
+
+def test_the_files_of_a_configuration_are_closed_by_the_next(tmp_path: Path) -> None:
+    """A target's file is closed when dictConfig() replaces its handlers, as one without a queue."""
+    done = run(
+        """
+        import gc, logging, logging.config, sys
+        config = {
+            "version": 1,
+            "handlers": {
+                "queue": {
+                    "()": "logweft.QueueHandler",
+                    "target": {
+                        "class": "logging.handlers.RotatingFileHandler",
+                        "filename": sys.argv[1],
+                        "maxBytes": 10**6,
+                    },
+                },
+            },
+            "root": {"handlers": ["queue"]},
+        }
+        for number in range(5):
+            logging.config.dictConfig(config)
+            logging.warning("line %d", number)
+            assert logging.root.handlers[0].flush()
+        gc.collect()
+        """,
+        str(tmp_path / "app.log"),
+        python=("-X", "dev", "-W", "error::ResourceWarning"),
+    )
+    assert (done.code, done.err) == (0, "")
+    messages = [line["message"] for line in parse((tmp_path / "app.log").read_text())]
+    assert messages == [f"line {number}" for number in range(5)]

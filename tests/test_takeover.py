@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -368,8 +369,15 @@ def with_json_formatter() -> logging.Handler:
     return handler
 
 
+def with_own_emit() -> logging.Handler:
+    handler = logging.StreamHandler(io.StringIO())
+    handler.emit = lambda record: None  # type: ignore[method-assign]
+    return handler
+
+
 OTHERS: dict[str, Callable[[], logging.Handler]] = {
     "vendor": Vendor,
+    "StreamHandler, own emit": with_own_emit,
     "NullHandler": logging.NullHandler,
     "MemoryHandler": lambda: logging.handlers.MemoryHandler(100),
     "BufferingHandler": lambda: logging.handlers.BufferingHandler(100),
@@ -659,6 +667,111 @@ def test_handler_added_later_to_a_stream_of_ours() -> None:
     assert [line["message"] for line in parse(done.out)] == ["x"]
 
 
+def test_a_handler_is_collected_while_a_file_is_rotated_and_another_configures(
+    tmp_path: Path,
+) -> None:
+    """
+    dictConfig() has logging's lock while it goes through the handlers; it does not wait for one
+    whose file is being rotated, since who rotates it may need that lock at any moment.
+    """
+    done = run(
+        """
+    import logging, logging.config, logging.handlers, os, sys, threading, logweft
+    rotating, seen, collected = threading.Event(), threading.Event(), [logging.Handler()]
+    def rotator(source, destination):
+        rotating.set()
+        while collected and logging._lock.acquire(blocking=False):
+            logging._lock.release()  # until whoever configures has it
+        seen.set()
+        collected.clear()  # whose callback waits for it
+        os.rename(source, destination)
+    handler = logging.handlers.RotatingFileHandler(sys.argv[1], maxBytes=400, backupCount=1)
+    handler.rotator = rotator
+    log = logging.getLogger("shop")
+    log.addHandler(handler)
+    installation = logweft.install(integrations="none")
+    for number in range(4):
+        log.warning("line %d", number)
+    assert rotating.wait(20)
+    with logging._lock:  # as dictConfig() does, and for long enough
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+        assert seen.wait(20)
+    log.warning("last")
+    assert installation.flush(20)
+    assert not installation.stats().errors
+    """,
+        str(tmp_path / "shop.log"),
+    )
+    assert done.code == 0, done.err[-3000:]
+    assert parse((tmp_path / "shop.log").read_text())[-1]["message"] == "last"
+
+
+@pytest.mark.parametrize("way", ["removeHandler(handler)", "handlers.clear()"])
+def test_a_logger_that_has_no_handler_any_more(way: str) -> None:
+    """What `logging.lastResort` writes is our line, redacted, from WARNING on; then it is plain."""
+    done = run(f"""
+    import logging, sys, logweft
+    handler = logging.StreamHandler(sys.stdout)
+    logging.basicConfig(handlers=[handler], level="INFO")
+    log = logging.getLogger("shop")
+    installation = logweft.install()
+    logging.root.{way}
+    log.info("not seen")
+    with logweft.adopt("order-7"):
+        log.warning("password=%s", "hunter22")
+    installation.uninstall()
+    log.warning("plain")
+    """)
+    assert (done.code, done.out) == (0, "")
+    line, plain = done.err.splitlines()
+    assert parse(line)[0]["message"] == "password=[redacted]"
+    assert parse(line)[0]["correlation_id"] == "order-7"
+    assert plain == "plain"
+
+
+@pytest.mark.parametrize(
+    "kind", [logging.FileHandler, logging.handlers.RotatingFileHandler], ids=["plain", "rotating"]
+)
+def test_a_file_that_waits_for_its_first_line(kind: type[Any], tmp_path: Path) -> None:
+    """With ``delay=True`` the file is there from the first line on, not before; none is lost."""
+    path = tmp_path / "late.log"
+    log = logging.getLogger("shop")
+    handler = kind(path, delay=True)
+    log.addHandler(handler)
+    with logweft.install() as installation:
+        assert installation.flush(20)
+        assert not path.exists()
+        for number in range(20):
+            log.warning("line %d", number)
+            if number in (0, 10):
+                assert installation.flush(20)
+                assert path.exists()
+    log.removeHandler(handler)
+    handler.close()
+    messages = [line["message"] for line in parse(path.read_text())]
+    assert messages == [f"line {number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    "configure",
+    [
+        'logging.config.dictConfig({"version": 1, "root": {"level": "INFO"}})',
+        'logging.basicConfig(level="INFO", force=True)',
+        "logging.root.setLevel(logging.INFO)",
+    ],
+)
+def test_a_level_that_somebody_sets_stays(configure: str) -> None:
+    """The root logger's level, set by another to what install() chose, is not taken back."""
+    done = run(f"""
+    import logging, logging.config, logweft
+    installation = logweft.install()
+    {configure}
+    installation.uninstall()
+    print(logging.getLevelName(logging.root.level))
+    """)
+    assert (done.code, done.out) == (0, "INFO\n")
+
+
 def test_basic_config_without_force() -> None:
     """basicConfig() without force does nothing after install(), as after any configuration."""
     done = run("""
@@ -936,7 +1049,8 @@ def test_a_handler_is_collected_while_its_thread_logs_and_another_configures(
     first.setLevel("NOTSET")
     def await_served(*handlers):  # the listener's thread lets the others go
         deadline = time.monotonic() + 20
-        while [target.handler for target in queue.targets] != [*logging.root.handlers, *handlers]:
+        expected = [logging.lastResort, *logging.root.handlers, *handlers]
+        while [target.handler for target in queue.targets] != expected:
             assert time.monotonic() < deadline, queue.targets
             time.sleep(0.01)
     meanwhile(lambda: log.removeHandler(second))

@@ -30,6 +30,7 @@ from .integrations._hop import Host, Parcel, set_host
 _HANDLERS = frozenset(
     {
         "logging.StreamHandler",
+        "logging._StderrHandler",  # logging.lastResort
         "logging.FileHandler",
         "logging.handlers.RotatingFileHandler",
         "logging.handlers.TimedRotatingFileHandler",
@@ -37,6 +38,9 @@ _HANDLERS = frozenset(
         "rq.logutils.ColorizingStreamHandler",  # of RQ's workers; a subclass in name only
     }
 )
+
+# What a handler has of its class, unless somebody has put something of their own there.
+_METHODS = ("handle", "emit")
 
 # Formatters that are what comes in the box; by name, so that no framework is imported.
 _STOCK_FORMATTERS = frozenset(
@@ -82,7 +86,7 @@ def _qualified(cls: type) -> str:
 
 def _is_stock(handler: logging.Handler) -> bool:
     """Say whether *handler* is of the kind we take, and nobody has changed how it works."""
-    if _qualified(type(handler)) not in _HANDLERS or "handle" in vars(handler):
+    if _qualified(type(handler)) not in _HANDLERS or not vars(handler).keys().isdisjoint(_METHODS):
         return False
     formatter = handler.formatter
     return formatter is None or _qualified(type(formatter)) in _STOCK_FORMATTERS
@@ -129,6 +133,14 @@ def _loggers() -> Iterator[logging.Logger]:
     for logger in list(logging.root.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
             yield logger
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Yield the handlers that a record may come to."""
+    for logger in _loggers():
+        yield from logger.handlers[:]
+    if logging.lastResort is not None:  # of a logger that has no handler, from WARNING on
+        yield logging.lastResort
 
 
 def _locked() -> Any:
@@ -227,14 +239,14 @@ class Installation:
         if level is None and bare and root.level == logging.WARNING and not root.handlers:
             level = logging.INFO  # the level nobody chose
         if level is not None:
-            self._root_level = (root.level, level)
+            before = root.level
             root.setLevel(level)
+            self._root_level = before, level
 
     def _take_over(self) -> None:
         """Take every handler there is, and see to it that the root logger has one."""
-        for logger in _loggers():
-            for handler in logger.handlers[:]:
-                self._take(handler)
+        for handler in _handlers():
+            self._take(handler)
         with _locked():
             if self._stand_in is None and self._is_mute():
                 self._stand_in = logging.StreamHandler(self._options.stream)
@@ -257,7 +269,7 @@ class Installation:
     def _let_go(self) -> None:
         """Give back the handlers that no logger has any more."""
         with _locked():
-            used = {id(handler) for logger in _loggers() for handler in logger.handlers}
+            used = set(map(id, _handlers()))
             for key, taken in list(self._taken.items()):
                 if key not in used and taken.handler is not self._stand_in:
                     self._restore(self._taken.pop(key))
@@ -327,6 +339,7 @@ class Installation:
             return
         add_handler = logging.Logger.addHandler
         remove_handler = logging.Logger.removeHandler
+        set_level = logging.Logger.setLevel
         configure = logging.config.DictConfigurator.configure
         silence = getattr(logging.config, "_handle_existing_loggers", None)
         installation = self
@@ -340,6 +353,11 @@ class Installation:
         def removeHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
             remove_handler(self, hdlr)
             installation._follow(lambda: installation._removed(hdlr))
+
+        def setLevel(self: logging.Logger, level: int | str) -> None:
+            set_level(self, level)
+            if self is logging.root:
+                installation._root_level = None  # theirs from now on
 
         def configured(self: logging.config.DictConfigurator) -> None:
             installation._configuring += 1
@@ -357,6 +375,7 @@ class Installation:
 
         self._hook(logging.Logger, "addHandler", addHandler)
         self._hook(logging.Logger, "removeHandler", removeHandler)
+        self._hook(logging.Logger, "setLevel", setLevel)
         self._hook(logging.config.DictConfigurator, "configure", configured)
         if silence is not None:
             self._hook(logging.config, "_handle_existing_loggers", silenced)

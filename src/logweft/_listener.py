@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -531,9 +531,7 @@ class Listener:
         with self._lock:
             if self._thread is not thread:
                 return False
-            held = any(
-                target.is_busy() or target.unreported or target.retired for target in self.targets
-            )
+            held = any(target.is_held() for target in self.targets)
             self._awake = any(map(self._is_due, self.targets))
             if not held and (self._leaving or not self.targets):
                 # Said under the lock: whoever puts a line after this sees it and starts a thread.
@@ -564,7 +562,7 @@ class Listener:
         """Say whether there is something to do for *target*, and it may be tried now."""
         if time.monotonic() < target.retry_at:
             return False
-        if target.is_busy() or target.retired:
+        if target.is_busy() or target.retired or target.closes:
             return True
         # Drops that another target has caused are told when that one has caught up.
         has_room = self._fits(0, self.capacity // 2, self.capacity_bytes // 2)
@@ -584,6 +582,11 @@ class Listener:
                 self._give_up(target)
             if target.unreported and target.report_at and time.monotonic() > target.report_at:
                 self._take_report(target)
+        if target.closes:
+            target.closes = not target.close()
+            if target.closes:
+                target.retry_at = time.monotonic() + YIELD_S
+                return
         if target.retired:
             self.retire(target)
 
@@ -732,9 +735,16 @@ class Listener:
         # dictConfig() flushes and closes all handlers; the queue stays, and its lines.
         return not is_configuring() and self._in_vain != self.written and self.flush()
 
-    def close(self) -> None:
-        """Flush, and let the thread end; the next line starts another."""
+    def close(self, targets: Iterable[Target] = ()) -> None:
+        """Flush, close the handlers of *targets*, let the thread end; the next line starts one."""
         self.flush_once()
+        for target in targets:
+            if self._thread is None:
+                target.close()
+            else:
+                # By the thread, since it may have the handler's lock and, where a handler is
+                # collected meanwhile, want logging's, which dictConfig() has while it closes.
+                target.closes = True
         self._leaving = self._urgent = True
         self._ring()
 

@@ -264,10 +264,12 @@ class QueueHandler(logging.handlers.QueueHandler):
         """
         Flush; the handler goes on working, since others' dictConfig() closes every handler.
 
+        So do its targets' handlers, which are closed as well once their lines are written.
+
         Raises:
             Nothing.
         """
-        self.queue.close()
+        self.queue.close(self.targets)
         logging.Handler.close(self)
 
     def stats(self) -> Stats:

@@ -49,7 +49,15 @@ class Target:
     One stdlib handler behind the queue: how its lines are made and how they are written.
 
     `prepare` runs where the log call is; `write` in one thread at a time, the listener's as a rule.
+
+    One whose handler's own code runs in `write`, under the handler's lock, takes it out of the list
+    that `logging.shutdown` goes through, lock by lock: it would wait for a stuck write. So does
+    `dictConfig`, which has logging's own lock meanwhile, that we may need where a handler is
+    collected.
     """
+
+    locks = True
+    """Whether the handler's lock is held while it is written."""
 
     def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
         self.handler = handler
@@ -61,7 +69,9 @@ class Target:
         self.shared = False
         self.lane: Target | None = None  # who writes our lines: this one or another; None: nobody
         self.retired = False
+        self.closes = False  # its handler is to be closed once its lines are written
         self.batch_bytes = _BATCH_BYTES
+        self._reference: Any = None
         self.forget()
 
     def formatter(self) -> logging.Formatter:
@@ -102,6 +112,10 @@ class Target:
     def is_busy(self) -> bool:
         """Say whether lines wait or are being written."""
         return bool(self.waiting or self.taken)
+
+    def is_held(self) -> bool:
+        """Say whether there will be something to do, now or later."""
+        return self.is_busy() or bool(self.unreported) or self.retired or self.closes
 
     def settle(self, number: int) -> None:
         """Count lines that are out of `taken`, and those dropped behind them once it is empty."""
@@ -180,13 +194,38 @@ class Target:
             attributes.update(own)
 
     def finish(self) -> None:
-        """Flush and close the handler, at exit."""
+        """Flush and close the handler at exit, as `logging.shutdown` would have."""
+        if self.locks:
+            with contextlib.suppress(Exception):  # as there: one must not stop the next
+                self.handler.flush()
+            self.close()
+
+    def close(self) -> bool:
+        """
+        Close the handler, as others' configurations do; say whether that was possible.
+
+        To close it takes its lock and then logging's, which `dictConfig` takes the other way round.
+        """
+        if not self.locks:
+            return True  # then it is in the list still, and they do it themselves
+        lock = logging._lock  # type: ignore[attr-defined]  # of 3.10 to 3.14
+        if not lock.acquire(blocking=False):
+            return False
+        try:
+            with contextlib.suppress(Exception):
+                self.handler.close()
+        finally:
+            lock.release()
+        return True
 
     def engage(self) -> None:
-        """Make the handler ours, until `release`."""
+        """Take the handler out of the list of `logging.shutdown`, until `release`."""
+        if self.locks:
+            self._reference = _leave_shutdown_list(self.handler)
 
     def release(self) -> None:
-        """Give the handler back as it was."""
+        """Give the handler its place in the list back."""
+        _enter_shutdown_list(self._reference)
 
 
 class DescriptorTarget(Target):
@@ -199,6 +238,8 @@ class DescriptorTarget(Target):
     """
 
     handler: logging.StreamHandler[Any]
+
+    locks = False
 
     def __init__(
         self,
@@ -301,6 +342,7 @@ class RollingTarget(DescriptorTarget):
     Where it cannot, the error is told and the line is written to the file there is.
     """
 
+    locks = True
     handler: logging.handlers.BaseRotatingHandler | logging.handlers.WatchedFileHandler
 
     def loan(self) -> dict[str, Callable[..., Any]]:
@@ -336,18 +378,23 @@ class RollingTarget(DescriptorTarget):
 
 class LineTarget(Target):
     """
-    A stdlib handler that needs its own `emit`: streams without a file, files that do not open.
+    A stdlib handler that needs its own `emit`: streams without a file, files that are not open yet.
 
     It is handed a record whose message is the finished line, and while it writes that its
-    ``format`` returns it. It leaves the list that `logging.shutdown` locks one by one, since a
-    stuck write would hold its lock for ever.
+    ``format`` returns it.
     """
 
     def __init__(self, handler: logging.Handler, front: logging.Handler) -> None:
         super().__init__(handler, front)
         self.destination = getattr(handler, "baseFilename", None) or id(self.stream)
-        self._reference: Any = None
         self._failure: BaseException | None = None
+
+    def has_moved(self) -> bool:
+        """Say whether the handler's own `emit` has opened its file since (``delay=True``)."""
+        handler = self.handler
+        if isinstance(handler, logging.FileHandler):
+            return self.stream is None and handler.stream is not None
+        return super().has_moved()
 
     def loan(self) -> dict[str, Callable[..., Any]]:
         """Have the handler write finished lines and tell us its errors."""
@@ -388,22 +435,6 @@ class LineTarget(Target):
 
     def _emit(self, item: Item) -> None:
         self.handler.emit(bare_record(msg=item[0], levelno=item[2]))
-
-    def finish(self) -> None:
-        """Flush and close the handler, as `logging.shutdown` would have."""
-        try:
-            self.handler.flush()
-            self.handler.close()
-        except Exception:  # noqa: BLE001 - as logging.shutdown does: one must not stop the next
-            return
-
-    def engage(self) -> None:
-        """Take the handler out of the list."""
-        self._reference = _leave_shutdown_list(self.handler)
-
-    def release(self) -> None:
-        """Give the handler its place in the list back."""
-        _enter_shutdown_list(self._reference)
 
 
 class RecordTarget(LineTarget):
@@ -452,7 +483,7 @@ def make_target(
     """
     kind = type(handler)
     if kind in (logging.StreamHandler, logging.FileHandler, *_ROLLING):
-        stream = _opened(handler)  # type: ignore[arg-type]  # one of the above
+        stream = handler.stream  # type: ignore[attr-defined]  # one of the above
         file = _duplicate(stream, flushes=flushes)
         if file is not None:
             descriptor_target = RollingTarget if kind in _ROLLING else DescriptorTarget
@@ -460,16 +491,6 @@ def make_target(
     if isinstance(handler, logging.StreamHandler):
         return LineTarget(handler, front)
     return RecordTarget(handler, front)
-
-
-def _opened(handler: logging.StreamHandler[Any]) -> Any:
-    """Return the handler's stream, opened if it waits for its first line (``delay=True``)."""
-    if isinstance(handler, logging.FileHandler) and handler.stream is None:
-        try:
-            handler.stream = handler._open()
-        except OSError:
-            return None  # each line will try again
-    return handler.stream
 
 
 def is_configuring() -> bool:

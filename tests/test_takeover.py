@@ -11,6 +11,7 @@ import logging.handlers
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -704,6 +705,36 @@ def test_a_handler_is_collected_while_a_file_is_rotated_and_another_configures(
     )
     assert done.code == 0, done.err[-3000:]
     assert parse((tmp_path / "shop.log").read_text())[-1]["message"] == "last"
+
+
+def test_a_configuration_closes_the_rotating_files_that_it_replaces(tmp_path: Path) -> None:
+    """A file that rotates is closed where dictConfig() replaces its handler, as without logweft."""
+    config = {
+        "version": 1,
+        "handlers": {
+            "out": {
+                "class": "logging.handlers.RotatingFileHandler",
+                "filename": str(tmp_path / "out.log"),
+                "maxBytes": 10**6,
+            }
+        },
+        "loggers": {"shop": {"handlers": ["out"]}},
+    }
+    log, replaced = logging.getLogger("shop"), []
+    with logweft.install(capture=False) as installation:
+        for number in range(6):
+            logging.config.dictConfig(config)
+            log.warning("line %d", number)
+            assert number % 3 == 1 or installation.flush(20)
+            replaced += log.handlers
+        logging.config.dictConfig({"version": 1, "loggers": {"shop": {"handlers": []}}})
+        assert installation.flush(20)
+        deadline = time.monotonic() + 20
+        while any(handler.stream is not None for handler in replaced):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    messages = [line["message"] for line in parse((tmp_path / "out.log").read_text())]
+    assert messages == [f"line {number}" for number in range(6)]
 
 
 @pytest.mark.parametrize("way", ["removeHandler(handler)", "handlers.clear()"])

@@ -272,7 +272,7 @@ class Listener:
             return False
         # One step, since a line that comes between the look and the removal would be lost.
         try:
-            is_idle = not target.is_busy()
+            is_idle = not target.is_busy() and not (target.closes and not target.close())
             if is_idle:
                 self.remove(target)
             return is_idle

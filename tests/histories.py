@@ -8,6 +8,7 @@ and ``uninstall()`` are called too. Options of ``install()`` follow as JSON.
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import copy
 import io
@@ -25,6 +26,28 @@ from typing import Any
 LEVELS = (10, 20, 30, 40)
 OWN = frozenset(vars(logging.makeLogRecord({})))
 """Attributes that each record has."""
+
+FILE_CONFIG = """
+[loggers]
+keys=root,a
+[handlers]
+keys=out
+[formatters]
+keys=message
+[formatter_message]
+format=%(message)s
+[handler_out]
+class=FileHandler
+formatter=message
+args=({path!r}, "a")
+[logger_root]
+level=INFO
+handlers=out
+[logger_a]
+level=DEBUG
+handlers=
+qualname=a
+"""
 
 LENT = frozenset({"correlation_id", "message", "asctime"})
 """Attributes that formatters and `ContextFilter` add."""
@@ -227,6 +250,13 @@ class History:
             config["loggers"]["x"] = {"handlers": ["one"]}
         logging.config.dictConfig(config)
 
+    def configure_by_file(self) -> None:
+        """Configure by fileConfig()."""
+        text = FILE_CONFIG.format(path=str(self.directory / f"file{self.calls}.log"))
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(text)
+        logging.config.fileConfig(parser, disable_existing_loggers=False)
+
     def install(self) -> None:
         """Install, or uninstall; nothing without logweft."""
         if self.options is None:
@@ -260,6 +290,18 @@ class History:
             if type(any_handler) is logging.StreamHandler:
                 any_handler.setStream(self.stream())
 
+        def put_stream() -> None:
+            if type(any_handler) is logging.StreamHandler:
+                any_handler.stream = self.stream()
+
+        def call_inside() -> None:
+            with any_handler.lock or contextlib.nullcontext():
+                self.call(log)
+
+        def call_often() -> None:
+            for _ in range(30):
+                self.call(log)
+
         actions: dict[Callable[[], object], float] = {
             lambda: self.call(log, chance.randrange(3)): 50,
             lambda: log.addHandler(self.handler()): 8,
@@ -272,6 +314,12 @@ class History:
             add_filter: 3,
             drop_filter: 2,
             set_stream: 2,
+            put_stream: 1,
+            call_inside: 1,
+            call_often: 1,
+            log.handlers.reverse: 0.5,
+            logging.shutdown: 0.5,
+            self.configure_by_file: 2,
             lambda: any_handler.setLevel(chance.choice((*LEVELS, 0))): 2,
             lambda: any_handler.setFormatter(
                 chance.choice([Own(), logging.Formatter("%(message)s"), None])

@@ -707,6 +707,28 @@ def test_a_handler_is_collected_while_a_file_is_rotated_and_another_configures(
     assert parse((tmp_path / "shop.log").read_text())[-1]["message"] == "last"
 
 
+def test_who_closes_a_handler_does_not_meet_us_half_way(tmp_path: Path) -> None:
+    """Who has a handler's lock gets logging's, too, as a handler's own `close` needs both."""
+    handler = logging.handlers.RotatingFileHandler(tmp_path / "out.log", maxBytes=10**6)
+    log = logging.getLogger("shop")
+    log.addHandler(handler)
+    with logweft.install(capture=False) as installation:
+        log.warning("first")
+        assert installation.flush(20)
+        with handler.lock:
+            vars(handler)["handle"].__self__.close()  # as logging.shutdown() does
+            for _ in range(60):
+                assert logging._lock.acquire(timeout=20)
+                logging._lock.release()
+                time.sleep(0.005)
+        log.warning("second")
+        assert installation.flush(20)
+    log.removeHandler(handler)
+    handler.close()
+    messages = [line["message"] for line in parse((tmp_path / "out.log").read_text())]
+    assert messages == ["first", "second"]
+
+
 @pytest.mark.parametrize("times", [5, 6])
 def test_a_configuration_closes_the_rotating_file_that_it_replaces(
     times: int, tmp_path: Path

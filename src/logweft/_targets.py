@@ -204,18 +204,19 @@ class Target:
         """
         Close the handler, as others' configurations do; say whether that was possible.
 
-        To close it takes its lock and then logging's, which `dictConfig` takes the other way round.
+        It takes two locks without a wait for either, since a handler's own `close` takes them in
+        one order, and `dictConfig` in the other.
         """
         if not self.locks:
             return True  # then it is in the list still, and they do it themselves
-        lock = logging._lock  # type: ignore[attr-defined]  # of 3.10 to 3.14
-        if not lock.acquire(blocking=False):
-            return False
-        try:
+        with contextlib.ExitStack() as held:
+            for lock in (logging._lock, self.handler.lock):  # type: ignore[attr-defined]  # of 3.10 to 3.14
+                if lock is not None:
+                    if not lock.acquire(blocking=False):
+                        return False
+                    held.callback(lock.release)
             with contextlib.suppress(Exception):
                 self.handler.close()
-        finally:
-            lock.release()
         return True
 
     def engage(self) -> None:

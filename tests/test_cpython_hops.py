@@ -30,7 +30,9 @@ if __name__ == "__main__":
                         integrations=["threading", "concurrent", "multiprocessing", "asyncio"])
         scope = logweft.adopt("cpython")
         import logging
-        logging.root.handlers.clear()  # tests look for what a fresh interpreter's logging writes
+        # Tests look for what a fresh interpreter's logging writes.
+        logging.root.handlers.clear()
+        logging.lastResort = logging._StderrHandler(logging.WARNING)
     from test import support
     suite = unittest.TestSuite()
     for name in names:

@@ -374,7 +374,7 @@ def ours():
 
 def filtered():
     class Vendor(logging.Formatter):
-        pass
+        pass  # somebody's own, by its type
     handler = logging.StreamHandler()
     handler.setFormatter(Vendor())
     handler.addFilter(logweft.RedactionFilter())

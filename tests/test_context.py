@@ -261,8 +261,8 @@ def test_bind_keeps_all_that_is_known() -> None:
 def test_leaving_twice_does_nothing() -> None:
     """A scope that has been left is left once."""
     scope = logweft.adopt("order-1")
-    with scope:
-        pass
+    with scope as first:
+        assert logweft.current() is first
     with logweft.adopt("order-2") as other:
         scope.__exit__(None, None, None)
         assert logweft.current() is other

@@ -39,7 +39,7 @@ if __name__ == "__main__":
         try:
             suite.addTests(unittest.defaultTestLoader.loadTestsFromName(name))
         except (ImportError, unittest.SkipTest):
-            pass
+            pass  # this version of Python has none of that name, or not here
     with open(os.devnull, "w") as nowhere:
         result = unittest.TextTestRunner(stream=nowhere, verbosity=0).run(suite)
     if mode == "hooked":

@@ -372,7 +372,7 @@ def with_json_formatter() -> logging.Handler:
 
 def with_own_emit() -> logging.Handler:
     handler = logging.StreamHandler(io.StringIO())
-    handler.emit = lambda record: None  # type: ignore[method-assign]
+    handler.emit = lambda record: None  # type: ignore[method-assign]  # on purpose
     return handler
 
 
@@ -717,7 +717,7 @@ def test_who_closes_a_handler_does_not_meet_us_half_way(tmp_path: Path) -> None:
         assert installation.flush(20)
         with handler.lock:
             vars(handler)["handle"].__self__.close()  # as logging.shutdown() does
-            for _ in range(60):
+            for _ in range(60):  # the listener tries again and again meanwhile
                 assert logging._lock.acquire(timeout=20)
                 logging._lock.release()
                 time.sleep(0.005)

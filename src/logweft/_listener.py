@@ -272,7 +272,7 @@ class Listener:
             return False
         # One step, since a line that comes between the look and the removal would be lost.
         try:
-            is_idle = not target.is_busy() and not (target.closes and not target.close())
+            is_idle = not target.is_busy() and target.close_if_due()
             if is_idle:
                 self.remove(target)
             return is_idle
@@ -582,11 +582,9 @@ class Listener:
                 self._give_up(target)
             if target.unreported and target.report_at and time.monotonic() > target.report_at:
                 self._take_report(target)
-        if target.closes:
-            target.closes = not target.close()
-            if target.closes:
-                target.retry_at = time.monotonic() + YIELD_S
-                return
+        if not target.close_if_due():
+            target.retry_at = time.monotonic() + YIELD_S
+            return
         if target.retired:
             self.retire(target)
 

@@ -219,6 +219,12 @@ class Target:
                 self.handler.close()
         return True
 
+    def close_if_due(self) -> bool:
+        """Close the handler if it is to be closed; say whether nothing is left to close."""
+        if self.closes:
+            self.closes = not self.close()
+        return not self.closes
+
     def engage(self) -> None:
         """Take the handler out of the list of `logging.shutdown`, until `release`."""
         if self.locks:

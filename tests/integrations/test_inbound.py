@@ -759,7 +759,7 @@ def test_a_client_that_has_gone_has_an_access_line_under_its_id(
         'log.info("handled")',
         """log.info("handled")
     while (await receive())["type"] != "http.disconnect":
-        pass
+        pass  # until the client has gone
     return""",
     )
     options = ("--bind", "127.0.0.1:0", "--access-logfile", "-")

@@ -1310,7 +1310,7 @@ EXCEPTIONS = [
     ),
     Case(
         "long-message-and-traceback",
-        failing(lambda: raised(ValueError("start" + "x" * 10**6 + "end"))),
+        failing(lambda: raised(ValueError("start" + " x" * 10**6 + " end"))),
         lambda line: (
             line["truncated"] is True
             and line["exception"]["type"] == "ValueError"
@@ -1973,6 +1973,82 @@ def test_no_line_is_longer_than_the_budget(filler: str, max_line: int) -> None:
     assert TIMESTAMP.fullmatch(line["timestamp"])
     assert line["exception"]["type"] == "ValueError"
     assert line["exception"]["message"].startswith(filler)
+
+
+@pytest.mark.parametrize("size", [20_000, 100_000, 3_000_000])
+@pytest.mark.parametrize("max_line", [1024, MAX_LINE])
+@pytest.mark.parametrize("fields", [0, 9])
+def test_a_cut_text_says_how_much_is_left_out(size: int, max_line: int, fields: int) -> None:
+    """What is shown of a text and the number between make its length, however often it is cut."""
+    long = ("a few words " * size)[:size]
+
+    def call(log: logging.Logger) -> None:
+        log.info(long, extra={f"field{place}": long for place in range(fields)})
+
+    line = line_of(call, max_line=max_line)
+    for text in [value for name, value in line.items() if name == "message" or "field" in name]:
+        begin, count, end = re.fullmatch(r"(.*)\[\.\.\.(\d+)\.\.\.\](.*)", text).groups()  # type: ignore[union-attr]  # it matches
+        assert len(begin) + int(count) + len(end) == size
+        assert long.startswith(begin)
+        assert long.endswith(end)
+
+
+class Counting(Redactor):
+    """Notes how long the texts are that it looks at."""
+
+    longest = 0
+
+    def text(self, text: str, *, is_source: bool = False) -> str:  # noqa: D102 - as the other
+        self.longest = max(self.longest, len(text))
+        return super().text(text, is_source=is_source)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda log, text: log.info(text),
+        lambda log, text: log.info("body: %s", text),
+        lambda log, text: log.info({"message": "body", "body": text}),
+        lambda log, text: log.info("body", extra={"body": text}),
+        lambda log, text: log.info("body", extra={"token": text}),
+        lambda log, text: log.info(
+            "body", extra={"body": {"parts": [text, text.encode(errors="replace")]}}
+        ),
+        lambda log, text: log.info("body", exc_info=ValueError(text)),
+        lambda log, text: log.info("body", extra={text: text}),
+    ],
+)
+@pytest.mark.parametrize("filler", ["some words ", "x", "\xe9 ", "\ud800"])
+def test_what_no_line_has_room_for_is_not_looked_at(
+    call: Callable[[logging.Logger, str], Any], filler: str
+) -> None:
+    """However long a text is, two lines of it at most are looked at, and the line says so."""
+    redactor = Counting()
+    line = line_of(lambda log: call(log, filler * 300_000), redact=redactor)
+    assert redactor.longest <= 2 * MAX_LINE
+    assert line["truncated"] is True or line.get("token") == "[redacted]"
+
+
+def test_a_secret_longer_than_a_line_is_withheld_whole() -> None:
+    """A registered secret, a key's block, a user's pattern leave nothing of theirs in the line."""
+    secret = " ".join(f"part{place}" for place in range(5_000))
+    text = "see " + "<doc>" + secret + "</doc>" + " more" * 9_000
+    texts = (text, text[::-1][:4_000] + text, "word " * 2_000 + text)
+    for options in (
+        {"environment": ["LONG_SECRET"]},
+        {"patterns": {"doc": r"<doc>[^<]{1,100000}</doc>"}},
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LONG_SECRET", secret)
+            for each in texts:
+                line = line_of(lambda log, each=each: log.info(each), redact=options)
+                assert not re.search(r"part\d", line["message"])
+                assert line["message"].endswith(" more")
+                assert line["truncated"] is True
+    block = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + f"{'part7/+' * 9}\n" * 250
+    for more in range(1, 30_000, 250):
+        text = "word " * 9_000 + block + "-----END PGP PRIVATE KEY BLOCK-----\n" + "more " * more
+        assert "part7" not in line_of(lambda log, text=text: log.info(text))["message"]
 
 
 @pytest.mark.parametrize("max_line", [1024, 2048, MAX_LINE])

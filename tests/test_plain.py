@@ -6,6 +6,7 @@ import enum
 import json
 import os
 import pathlib
+import re
 import sys
 import traceback
 import types
@@ -31,6 +32,7 @@ from logweft._plain import (
     path,
     put,
     scrub,
+    shorten,
     stack_trace,
     text,
     type_name,
@@ -228,11 +230,24 @@ def test_a_text_is_made_encodable(value: str, expected: str) -> None:
 
 def test_a_text_has_a_longest_length() -> None:
     """A text far above any budget is cut before anything looks at it, and not within a word."""
-    assert scrub("x" * MAX_TEXT) == "x" * MAX_TEXT
-    assert len(scrub("x" * (MAX_TEXT + 1))) == MAX_TEXT - 512
-    assert scrub("a " + "x " * (MAX_TEXT // 2)).endswith("x")
-    assert plain(b"x" * MAX_TEXT) == "x" * MAX_TEXT
-    assert len(plain(b"x" * (MAX_TEXT + 1))) == MAX_TEXT - 512
+    for make in (str, str.encode):
+        assert plain(make("x" * MAX_TEXT)) == "x" * MAX_TEXT
+        told = plain(make("ab " * MAX_TEXT))
+        assert MAX_TEXT - 600 < len(told) <= MAX_TEXT
+        assert set(told.split(" ")) == {"ab", f"ab[...{3 * MAX_TEXT - len(told) + 15}...]ab", ""}
+    assert scrub("ab " * MAX_TEXT) == plain("ab " * MAX_TEXT)
+
+
+@pytest.mark.parametrize("size", [64, 1_000, 20_000])
+def test_of_a_word_that_does_not_end_only_the_begin_is_kept(size: int) -> None:
+    """What is left of a token of any length has lost its begin, by which it would be known."""
+    for word in ("SGVsbG8+/=_-" * 9_000, "%2Faw.~x:@" * 9_000):
+        told = shorten(f"token {word} and more, to the end", size)
+        begin, _, end = told.partition("[...")
+        assert begin.startswith("token ")
+        assert end.endswith(("...] more, to the end", "...]and more, to the end"))
+        assert len(told) <= size
+        assert shorten(word, size).endswith("...]")
 
 
 def test_text_tries_str_then_repr_then_the_type() -> None:
@@ -330,10 +345,10 @@ def test_the_keys_of_one_record_pay_for_their_texts_too() -> None:
 
 def test_bytes_are_cut_as_a_text_is() -> None:
     """Of bytes beyond the longest text no half of a word is kept, which may be a secret's."""
-    told = plain(b"a " * (MAX_TEXT // 2 - 1) + b"secret")
-    assert set(told.split()) == {"a"}
-    told = plain(b"\xff " * (MAX_TEXT // 2))
-    assert set(told.split()) == {r"\xff"}
+    told = plain(b"ab " * MAX_TEXT)
+    assert set(re.split(r" |\[\.{3}\d+\.{3}\]", told)) == {"ab", ""}
+    told = plain(b"\xff\xfe " * (MAX_TEXT // 2))
+    assert set(re.split(r" |\[\.{3}\d+\.{3}\]", told)) == {r"\xff\xfe", ""}
     for value in (b"a\\udcff\xff\xe2\x82", b"\xe2\x82\xac\xed\xa0\x80\n"):
         assert plain(value) == value.decode(errors="backslashreplace")
 

@@ -6,11 +6,16 @@ What redaction reaches on the corpus of `benchmarks/redaction_corpus.py`.
 
 from __future__ import annotations
 
+import json
+import logging
+
 import pytest
 from benchmarks.redaction import CONTENDERS, Report, judge
 from benchmarks.redaction_corpus import POSITIONS, SEED, positives, samples
 from benchmarks.redaction_innocent import innocents
 
+import logweft
+from logweft._formatter import MAX_LINE
 from logweft._redact import Redactor
 
 pytestmark = pytest.mark.once
@@ -80,4 +85,40 @@ def test_a_long_text_is_looked_through_as_a_short_one(prose: str) -> None:
         if told(f"{around}{text}\n{around}") != f"{around}{told(text)}\n{around}"
     ]
 
+    assert missed == []
+
+
+_SIZE, _LOOKED_AT, _SHOWN = 60_000, 2 * MAX_LINE, 4_096
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        _SHOWN // 3,
+        _LOOKED_AT // 3 - 512,
+        _LOOKED_AT // 3,
+        _SIZE // 2,
+        _SIZE - _LOOKED_AT * 2 // 3,
+        _SIZE - _SHOWN * 2 // 3,
+    ],
+)
+def test_no_part_of_a_secret_stands_at_the_edge_of_a_cut(edge: int) -> None:
+    """Wherever a text is cut that no line has room for, no ten characters of a secret are left."""
+    formatter = logweft.JsonFormatter()
+    told = Redactor().text
+    missed = []
+    for sample in {each.text: each for each in samples(SEED)}.values():
+        alone = told(sample.text)
+        for before in (-1, 0, len(sample.text) // 2, len(sample.text)):
+            begin = ("lorem ipsum dolor\n" * _SIZE)[: edge - before - 1] + "\n"
+            text = (begin + sample.text + "\nlorem ipsum dolor" * _SIZE)[:_SIZE]
+            record = logging.makeLogRecord({"msg": text})
+            line = json.loads(formatter.format(record))["message"]
+            assert len(line) < len(text) // 10
+            missed += [
+                (sample.text, before)
+                for secret in sample.secrets
+                for at in range(max(1, len(secret) - 9))
+                if secret[at : at + 10] in line and secret[at : at + 10] not in alone
+            ]
     assert missed == []

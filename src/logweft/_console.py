@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._formatter import HEAD, TAIL, JsonFormatter
+from ._plain import MAX_TEXT
 from ._redact import shown
 
 _COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
@@ -71,6 +72,9 @@ class ConsoleFormatter(JsonFormatter):
         if self._colors:
             first = self._paint(first, level)
         return f"\n{CONTINUED}".join([first, *rest])
+
+    def _longest_text(self) -> int:
+        return MAX_TEXT  # there is no longest line here
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:
         message, *more = str(tree.get("message", "")).split("\n")

@@ -22,7 +22,9 @@ from ._filter import CONTEXT
 from ._names import NONE
 from ._plain import (
     MAX_ITEMS,
+    MAX_TEXT,
     Walk,
+    cut_text,
     exception_fields,
     frames,
     is_template,
@@ -58,6 +60,12 @@ MAX_LINE = 15 * 1024
 """Longest line (bytes, newline included). Container runtimes split at 16 KiB: moby/moby#34855."""
 
 MIN_MAX_LINE = 1024
+
+# What is left of a text of a line that is too long, and how long a secret may be that is told by
+# its whole (characters). The one told by its begin alone, a private key's block, may have 16,384:
+# most of what is looked at is a text's end.
+_LONGEST_SHOWN = 4096
+_LONGEST_SECRET = 6144
 
 _RECORD = frozenset({*OWN, *RESERVED_ATTRS})
 
@@ -317,13 +325,30 @@ class JsonFormatter(_PythonJsonFormatter):
         if error is not None:
             data[self._get_rename(ERROR)] = error
         data = self.process_log_record(data)
-        walk = Walk(self._users_default(), self._float_literal)
+        walk = Walk(self._users_default(), self._float_literal, longest=self._longest_text())
         tree: dict[str, Any] = {}
         for name, value in data.items():
             put(tree, walk.key(name), walk.plain(value, 1))
+        if walk.is_spent:
+            tree[self._get_rename(TRUNCATED)] = True
         if self._redactor is not None:
             self._redactor.errors += walk.errors
         return self._redact(tree)
+
+    def _longest_text(self) -> int:
+        """
+        Return how much of a text is looked at (characters); of a longer one no line has room.
+
+        It is what `_fit` leaves of it and, beside that, as much as a secret may have that begins or
+        ends in what is left out.
+        """
+        redactor = self._redactor
+        if redactor is None:
+            return max(self._max_line, _LONGEST_SHOWN)
+        if redactor.has_patterns:  # of the user's, which may match more than that
+            return MAX_TEXT
+        secret = max(_LONGEST_SECRET, *map(len, redactor.values), 0)
+        return min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
         redactor = self._redactor
@@ -553,7 +578,7 @@ class JsonFormatter(_PythonJsonFormatter):
                 return line
         tree[self._get_rename(TRUNCATED)] = True
         for longest, most in (
-            (4096, 500),
+            (_LONGEST_SHOWN, 500),
             (2048, 200),
             (1024, 100),
             (512, 50),
@@ -620,16 +645,9 @@ _UNREADABLE = json.dumps(
 
 
 def cut(value: Any, longest: int, most: int) -> Any:
-    """
-    Return *value*, made of JSON's types, with shorter texts and fewer members.
-
-    A text loses its middle, since the newest frame and the exception of a traceback stand last.
-    """
+    """Return *value*, made of JSON's types, with shorter texts and fewer members."""
     if isinstance(value, str):
-        if len(value) <= longest:
-            return value
-        head = longest // 3
-        return f"{value[:head]}[...{len(value) - longest}...]{value[head - longest :]}"
+        return cut_text(value, longest)
     if isinstance(value, dict):
         members: dict[str, Any] = {}
         for name, member in islice(value.items(), most):

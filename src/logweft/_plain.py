@@ -68,7 +68,7 @@ def scrub(text: str) -> str:
     ``\\udc80``, so that the byte can still be read from the line.
     """
     # Not the subclass's own idea of its value.
-    text = _begin_of(str.__str__(text), MAX_TEXT)
+    text = shorten(str.__str__(text), MAX_TEXT)
     if text.isascii():
         return text
     try:
@@ -78,13 +78,56 @@ def scrub(text: str) -> str:
     return text
 
 
-def _begin_of(text: str, size: int) -> str:
-    """Return at most *size* characters; not the first half of a word, which may be a secret's."""
+def shorten(text: Any, size: int) -> str:
+    """
+    Return at most *size* characters of *text*, its begin and its end, and how many are left out.
+
+    ``"to be or [...14...] question"``. No half of a word stands there, since it may be a secret's,
+    and nobody could tell.
+
+    Args:
+        text: a ``str``; of ``bytes`` each is taken for a character of Latin-1.
+        size: most characters, at least 64.
+    """
+    if len(text) <= size:
+        return text if isinstance(text, str) else bytes(text).decode("latin-1")
+    head = size // 3
+    begin, end = text[:head], text[head + _MARK - size :]
+    if not isinstance(text, str):
+        begin, end = bytes(begin).decode("latin-1"), bytes(end).decode("latin-1")
+    reach = min(512, head // 2)
+    space = begin.rfind(" ", head - reach)
+    begin = begin[: space if space > 0 else -reach]
+    edge = _EDGE.search(end)
+    end = "" if edge is None else end[edge.end() :]
+    return f"{begin}{_mark(text[len(begin) : len(text) - len(end)])}{end}"
+
+
+def cut_text(text: str, size: int) -> str:
+    """
+    Return *size* characters of *text*, which has no secrets, and how many are left out.
+
+    It loses its middle, since the newest frame and the exception of a traceback stand last.
+    """
     if len(text) <= size:
         return text
-    begin = text[:size]
-    space = begin.rfind(" ", size - 512)
-    return begin[: space if space > 0 else -512]
+    head = size // 3
+    return f"{text[:head]}{_mark(text[head : head - size])}{text[head - size :]}"
+
+
+def _mark(middle: Any) -> str:
+    """Return what stands for *middle*, of which a part may have been left out already."""
+    count = len(middle)
+    if isinstance(middle, str) and "[" in middle:
+        count += sum(int(each[1]) - len(each[0]) for each in _LEFT_OUT.finditer(middle))
+    return f"[...{count}...]"
+
+
+_LEFT_OUT = Pattern(r"\[\.\.\.(\d{1,12})\.\.\.\]", re.ASCII)
+_MARK = len("[...1000000000000...]")  # at most
+
+# What stands in no token, however long it is: base64 of any kind, percent-encoded.
+_EDGE = Pattern(r"[\s,;&\"'<>{}()\[\]|]", re.ASCII)
 
 
 def text(value: object) -> str:
@@ -200,30 +243,34 @@ class Walk:
             spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
         nodes:
             Values kept (values).
+        longest:
+            Kept of each text that is longer than `_MIN_TEXT` (characters).
 
     Attributes:
         errors: values withheld because their ``__log__`` raised (exceptions).
+        is_spent: there was more than could be kept.
     """
 
-    __slots__ = ("_default", "_float_literal", "_inside", "_left", "_text_left", "errors")
+    __slots__ = (
+        *("_default", "_float_literal", "_inside", "_left", "_longest", "_text_left"),
+        *("errors", "is_spent"),
+    )
 
     def __init__(
         self,
         default: Callable[[Any], Any] | None = None,
         float_literal: Callable[[str], Any] | None = None,
         nodes: int = MAX_NODES,
+        longest: int = MAX_TEXT,
     ) -> None:
         self._default = default
         self._float_literal = float_literal
         self._inside: set[int] = set()
         self._left = nodes
+        self._longest = longest
         self._text_left = MAX_TEXT_TOTAL
         self.errors = 0
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether there were more values than could be kept."""
-        return self._left < 0
+        self.is_spent = False
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -248,6 +295,7 @@ class Walk:
                     return self._float_literal(digits)
             return value
         if self._left < 0:
+            self.is_spent = True
             return "[truncated]"
         try:
             return self._convert(value, cls, depth)
@@ -257,26 +305,29 @@ class Walk:
     @property
     def _room(self) -> int:
         """How long the next text may be (characters)."""
-        return min(max(self._text_left, _MIN_TEXT), MAX_TEXT)
+        return min(max(self._text_left, _MIN_TEXT), self._longest)
 
     def _kept(self, value: str) -> str:
         """Return *value* as `scrub` does, no more of it than the record has room for."""
-        # Cut first, so that what is left out costs nothing; and again, since escapes are longer.
-        room = self._room
-        kept = _begin_of(scrub(_begin_of(str.__str__(value), room)), room)
+        room, value = self._room, str.__str__(value)
+        kept = scrub(shorten(value, room))  # cut first: what is left out costs nothing
+        if len(kept) > room:
+            kept = scrub(shorten(value, room // 6))  # a surrogate's escape has six characters
+        self.is_spent |= len(value) > room
         self._text_left -= len(kept)
         return kept
 
     def _decoded(self, value: Any) -> str:
         r"""Return bytes as text; of those that are no UTF-8 each as its escape, ``\xff``."""
         # As Latin-1, so that they are cut as a text is, and first: each escape takes 0.1 µs (3.11).
-        begin = _begin_of(bytes(value[: self._room + 1]).decode("latin-1"), self._room)
+        self.is_spent |= len(value) > self._room
+        kept = shorten(value, self._room)
         try:
-            return self._kept(begin.encode("latin-1").decode())
+            return self._kept(kept.encode("latin-1").decode())
         except UnicodeDecodeError:
-            begin = _begin_of(begin, self._room // 4)  # an escape has four characters
+            kept = shorten(value, self._room // 4)  # an escape has four characters
         # With "backslashreplace" they take three times as long.
-        escaped = begin.encode("latin-1").decode(errors="surrogateescape").translate(_ESCAPES)
+        escaped = kept.encode("latin-1").decode(errors="surrogateescape").translate(_ESCAPES)
         return self._kept(escaped)
 
     def _convert(self, value: Any, cls: type, depth: int) -> Any:

@@ -480,7 +480,7 @@ class Renderer:
         """Return ``,"name": value`` of anything, the formatter's way."""
         if type(value) is str and self._redactor is not None:
             return self._withheld(self._redactor, name, value, fragment)
-        walk = Walk(None, self._float_literal, _MAX_NODES)
+        walk = Walk(None, self._float_literal, _MAX_NODES, self._max_line)
         tree = {walk.key(name): walk.plain(value, 1)}
         if walk.is_spent:
             raise Declined  # the line will be too long, and all of this be done again

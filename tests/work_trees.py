@@ -9,6 +9,7 @@ abandoned. Each logs as its message, JSON, which ID and which fields its line mu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import itertools
@@ -41,7 +42,7 @@ class Node(NamedTuple):
 
     def below(self, correlation_id: str | None = None, **fields: int) -> Node:
         """Return a node below: of the same work, of that with another ID, or with more fields."""
-        dice = random.Random(self.dice.random())  # noqa: S311 - no secret
+        dice = random.Random(self.dice.random())
         if correlation_id is not None:
             return Node(dice, correlation_id, {}, self.depth - 1)
         return Node(dice, self.correlation_id, {**self.fields, **fields}, self.depth - 1)
@@ -114,11 +115,8 @@ def in_pool(node: Node) -> None:
 
 def failed(node: Node) -> None:
     """Leave a unit of work by an exception."""
-    try:
-        with logweft.adopt("dies"), logweft.bind(**node.new_field()):
-            raise KeyError
-    except KeyError:
-        pass  # over by now
+    with contextlib.suppress(KeyError), logweft.adopt("dies"), logweft.bind(**node.new_field()):
+        raise KeyError
 
 
 def in_loop(node: Node) -> None:
@@ -205,10 +203,8 @@ async def cancelled(node: Node) -> None:
             finally:
                 node.below(name).say()
 
-    try:
+    with contextlib.suppress(asyncio.TimeoutError):  # another class before 3.11
         await asyncio.wait_for(sleep(), 0.001)
-    except asyncio.TimeoutError:  # noqa: UP041 - another class before 3.11
-        pass  # as meant
 
 
 async def abandoned(node: Node) -> None:
@@ -256,8 +252,8 @@ async def plant(seed: int) -> None:
     """Grow three trees side by side."""
     if sys.version_info >= (3, 12) and seed % 2:
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-    dice = random.Random(seed)  # noqa: S311 - no secret
-    roots = [Node(random.Random(dice.random()), "", {}, 5) for _ in range(3)]  # noqa: S311 - as above
+    dice = random.Random(seed)
+    roots = [Node(random.Random(dice.random()), "", {}, 5) for _ in range(3)]
     await asyncio.gather(*(asyncio.create_task(grow_async(root)) for root in roots))
 
 

@@ -1996,10 +1996,11 @@ def test_a_cut_text_says_how_much_is_left_out(size: int, max_line: int, fields: 
 class Counting(Redactor):
     """Notes how long the texts are that it looks at."""
 
-    longest = 0
+    longest = all = 0
 
     def text(self, text: str, *, is_source: bool = False) -> str:  # noqa: D102 - as the other
         self.longest = max(self.longest, len(text))
+        self.all += len(text)
         return super().text(text, is_source=is_source)
 
 
@@ -2027,6 +2028,29 @@ def test_what_no_line_has_room_for_is_not_looked_at(
     line = line_of(lambda log: call(log, filler * 300_000), redact=redactor)
     assert redactor.longest <= 2 * MAX_LINE
     assert line["truncated"] is True or line.get("token") == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[b"\xff" * 1_000] * 1_000] * 20,
+        [["some words"] * 1_000] * 1_000,
+        [{f"column{place}": "some words" for place in range(20)}] * 1_000,
+        {f"name{place}" * 100: {"a": "some words " * 300} for place in range(1_000)},
+    ],
+    ids=["bytes", "texts", "rows", "names"],
+)
+def test_an_exception_is_told_whatever_it_is_logged_with(value: Any) -> None:
+    """Of more values than any line has room for few are looked at, and the exception is there."""
+    redactor = Counting()
+    line = line_of(
+        lambda log: log.error("hi", exc_info=ValueError("bad"), extra={"a": value, "b": {"c": 1}}),
+        redact=redactor,
+    )
+    assert redactor.all <= 40 * MAX_LINE
+    assert line["truncated"] is True
+    assert line["exception"] == {"type": "ValueError", "message": "bad"}
+    assert line["b"] == {"c": 1}
 
 
 def test_a_secret_longer_than_a_line_is_withheld_whole() -> None:

@@ -20,11 +20,10 @@ import pydantic.dataclasses
 import pytest
 
 from logweft._plain import (
+    EACH,
     MAX_DEPTH,
     MAX_ITEMS,
-    MAX_NODES,
     MAX_TEXT,
-    MAX_TEXT_TOTAL,
     Walk,
     exception_fields,
     integer,
@@ -231,11 +230,11 @@ def test_a_text_is_made_encodable(value: str, expected: str) -> None:
 def test_a_text_has_a_longest_length() -> None:
     """A text far above any budget is cut before anything looks at it, and not within a word."""
     for make in (str, str.encode):
-        assert plain(make("x" * MAX_TEXT)) == "x" * MAX_TEXT
+        assert plain(make("x" * (MAX_TEXT - EACH))) == "x" * (MAX_TEXT - EACH)
         told = plain(make("ab " * MAX_TEXT))
         assert MAX_TEXT - 600 < len(told) <= MAX_TEXT
         assert set(told.split(" ")) == {"ab", f"ab[...{3 * MAX_TEXT - len(told) + 15}...]ab", ""}
-    assert scrub("ab " * MAX_TEXT) == plain("ab " * MAX_TEXT)
+    assert MAX_TEXT - 600 < len(scrub("ab " * MAX_TEXT)) <= MAX_TEXT
 
 
 @pytest.mark.parametrize("size", [64, 1_000, 20_000])
@@ -304,7 +303,7 @@ def test_values_are_bounded() -> None:
     value: Any = []
     for _ in range(64):
         value = [value, value]
-    assert json.dumps(plain(value)).count("[") < 4 * MAX_NODES
+    assert json.dumps(plain(value)).count("[") < 4 * MAX_TEXT // EACH
 
 
 class Long:
@@ -332,15 +331,29 @@ class Long:
 def test_the_texts_of_one_record_are_bounded_together(value: Any) -> None:
     """A hundred references to one long text, of whatever it is, become no hundred long texts."""
     told = plain([value] * 100)
-    assert len(told) == 100
-    assert sum(map(len, told)) <= MAX_TEXT_TOTAL + 100 * 4096
+    assert told.pop() == "[truncated]"
+    assert 1 <= len(told) <= 100
+    assert sum(map(len, told)) <= 2 * MAX_TEXT
 
 
 def test_the_keys_of_one_record_pay_for_their_texts_too() -> None:
     """A hundred long keys do not become a hundred long texts, whether they are texts or not."""
     for kind in (str, str.encode, lambda text: (text,)):
         told = plain([{kind("x" * MAX_TEXT): 1}] * 100)
-        assert sum(len(key) for each in told for key in each) <= MAX_TEXT_TOTAL + 100 * 4096
+        assert told.pop() == "[truncated]"
+        assert sum(len(key) for each in told for key in each) <= 2 * MAX_TEXT
+
+
+def test_a_field_is_told_beside_whatever_was_there_before() -> None:
+    """What a record has used up leaves room for each further field, and for no more than that."""
+    walk = Walk(budget=32_000)
+    walk.field([["x" * 100] * 1_000])
+    assert walk.is_spent
+    for _ in range(3):
+        assert walk.field({"a": {"b": "c"}}) == {"a": {"b": "c"}}
+        told = walk.field(["x" * 100] * 1_000)
+        assert told.pop() == "[truncated]"
+        assert 10 <= len(told) <= 16
 
 
 def test_bytes_are_cut_as_a_text_is() -> None:

@@ -73,8 +73,8 @@ class ConsoleFormatter(JsonFormatter):
             first = self._paint(first, level)
         return f"\n{CONTINUED}".join([first, *rest])
 
-    def _longest_text(self) -> int:
-        return MAX_TEXT  # there is no longest line here
+    def _budget(self) -> tuple[int, int]:
+        return MAX_TEXT, MAX_TEXT  # there is no longest line here
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:
         message, *more = str(tree.get("message", "")).split("\n")

@@ -21,6 +21,7 @@ from ._context import NOTHING, Context
 from ._filter import CONTEXT
 from ._names import NONE
 from ._plain import (
+    EACH,
     MAX_ITEMS,
     MAX_TEXT,
     Walk,
@@ -325,30 +326,32 @@ class JsonFormatter(_PythonJsonFormatter):
         if error is not None:
             data[self._get_rename(ERROR)] = error
         data = self.process_log_record(data)
-        walk = Walk(self._users_default(), self._float_literal, longest=self._longest_text())
+        walk = Walk(self._users_default(), self._float_literal, *self._budget())
         tree: dict[str, Any] = {}
         for name, value in data.items():
-            put(tree, walk.key(name), walk.plain(value, 1))
+            put(tree, walk.key(name), walk.field(value))
         if walk.is_spent:
             tree[self._get_rename(TRUNCATED)] = True
         if self._redactor is not None:
             self._redactor.errors += walk.errors
         return self._redact(tree)
 
-    def _longest_text(self) -> int:
+    def _budget(self) -> tuple[int, int]:
         """
-        Return how much of a text is looked at (characters); of a longer one no line has room.
+        Return how much is looked at, of all and of a text (characters): no line has room for more.
 
-        It is what `_fit` leaves of it and, beside that, as much as a secret may have that begins or
-        ends in what is left out.
+        Of a text it is what `_fit` leaves of it and, beside that, as much as a secret may have that
+        begins or ends in what is left out.
         """
+        whole = min(self._max_line * (1 + EACH // 2), MAX_TEXT)  # a value takes two characters
         redactor = self._redactor
         if redactor is None:
-            return max(self._max_line, _LONGEST_SHOWN)
+            return whole, max(self._max_line, _LONGEST_SHOWN)
         if redactor.has_patterns:  # of the user's, which may match more than that
-            return MAX_TEXT
+            return MAX_TEXT, MAX_TEXT
         secret = max(_LONGEST_SECRET, *map(len, redactor.values), 0)
-        return min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
+        text = min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
+        return max(whole, text), text
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
         redactor = self._redactor

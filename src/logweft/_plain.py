@@ -25,14 +25,11 @@ MAX_DEPTH = 32
 MAX_ITEMS = 1_000
 """Members kept of one container (members). The endless ones end here."""
 
-MAX_NODES = 20_000
-"""Values kept of one record (values): more than a line of any sensible length can show."""
-
 MAX_TEXT = 1 << 20
-"""Characters kept of one string (characters), far above any line budget."""
+"""Characters kept of one text, and of one record's (characters): far above any line's."""
 
-MAX_TEXT_TOTAL = 4 * MAX_TEXT
-"""Characters kept of one record (characters); after that each string keeps `_MIN_TEXT`."""
+EACH = 32
+"""What a value costs of that (characters): to look at a number takes as long as at such a text."""
 
 _MIN_TEXT = 4096
 
@@ -234,6 +231,9 @@ class Walk:
     """
     One record's conversion: holds what is left of its budget and the containers it is inside of.
 
+    A sixteenth of it is there for each field, so that an exception is told beside whatever it was
+    logged with.
+
     Args:
         default:
             The user's own conversion, ``(value) -> value``, asked first for every type JSON does
@@ -241,8 +241,8 @@ class Walk:
         float_literal:
             ``(digits: str) -> value`` for floats written with an exponent, which the encoders
             spell differently (``1e+16``, ``1e16``). None: the encoder writes them as Python does.
-        nodes:
-            Values kept (values).
+        budget:
+            Kept of all (characters); each value costs `EACH` besides.
         longest:
             Kept of each text that is longer than `_MIN_TEXT` (characters).
 
@@ -252,7 +252,7 @@ class Walk:
     """
 
     __slots__ = (
-        *("_default", "_float_literal", "_inside", "_left", "_longest", "_text_left"),
+        *("_budget", "_default", "_float_literal", "_inside", "_left", "_longest"),
         *("errors", "is_spent"),
     )
 
@@ -260,17 +260,26 @@ class Walk:
         self,
         default: Callable[[Any], Any] | None = None,
         float_literal: Callable[[str], Any] | None = None,
-        nodes: int = MAX_NODES,
+        budget: int = MAX_TEXT,
         longest: int = MAX_TEXT,
     ) -> None:
         self._default = default
         self._float_literal = float_literal
         self._inside: set[int] = set()
-        self._left = nodes
+        self._budget = self._left = budget
         self._longest = longest
-        self._text_left = MAX_TEXT_TOTAL
         self.errors = 0
         self.is_spent = False
+
+    def field(self, value: Any) -> Any:
+        """
+        Return what JSON can hold of a field's *value*.
+
+        Raises:
+            Nothing that is an Exception: what cannot be read says so in its place.
+        """
+        self._left = max(self._left, self._budget // 16)
+        return self.plain(value, 1)
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """
@@ -280,9 +289,9 @@ class Walk:
             Nothing that is an Exception: what cannot be read says so in its place.
         """
         cls = type(value)
-        self._left -= 1
+        self._left -= EACH
         if cls is str and len(value) <= _MIN_TEXT and value.isascii():  # most values are
-            self._text_left -= len(value)
+            self._left -= len(value)
             return value
         convert = _SCALARS.get(cls)
         if convert is not None:
@@ -305,7 +314,7 @@ class Walk:
     @property
     def _room(self) -> int:
         """How long the next text may be (characters)."""
-        return min(max(self._text_left, _MIN_TEXT), self._longest)
+        return min(max(self._left, _MIN_TEXT), self._longest)
 
     def _kept(self, value: str) -> str:
         """Return *value* as `scrub` does, no more of it than the record has room for."""
@@ -314,7 +323,7 @@ class Walk:
         if len(kept) > room:
             kept = scrub(shorten(value, room // 6))  # a surrogate's escape has six characters
         self.is_spent |= len(value) > room
-        self._text_left -= len(kept)
+        self._left -= len(kept)
         return kept
 
     def _decoded(self, value: Any) -> str:
@@ -438,8 +447,13 @@ class Walk:
     def _list(self, members: Iterable[Any], depth: int) -> list[Any]:
         # Copied first, in C: another thread may change the container while user code runs below.
         taken = list(islice(members, MAX_ITEMS + 1))
-        result = [self.plain(member, depth) for member in taken[:MAX_ITEMS]]
-        if len(taken) > MAX_ITEMS:
+        result: list[Any] = []
+        for member in taken[:MAX_ITEMS]:
+            if self._left < 0:
+                self.is_spent = True
+                break
+            result.append(self.plain(member, depth))
+        if len(taken) > len(result):
             result.append("[truncated]")
         return result
 
@@ -456,15 +470,21 @@ class Walk:
             taken.extend(islice(iterator, MAX_ITEMS + 1))
         except Exception:  # noqa: BLE001 - a property may raise; the fields before it survive
             result["[unreadable]"] = True
+        done = 0
         for key, value in taken[:MAX_ITEMS]:
+            if self._left < 0:
+                self.is_spent = True
+                break
             put(result, self.key(key), self.plain(value, depth))
-        if len(taken) > MAX_ITEMS:
+            done += 1
+        if len(taken) > done:
             put(result, "[truncated]", True)
         return result
 
     def key(self, key: Any) -> str:
         """Return the text of a mapping's key: ``None`` is ``"null"``, ``True`` is ``"true"``."""
         if type(key) is str:
+            self._left -= len(key)
             return key if len(key) <= _MIN_TEXT and key.isascii() else self._kept(key)
         value = self.plain(key, MAX_DEPTH)
         if isinstance(key, (bool, type(None))):

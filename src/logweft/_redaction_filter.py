@@ -110,7 +110,7 @@ class RedactionFilter(logging.Filter):
                 attributes[name] = value.with_fields(fields)
             elif name not in REFUSED:
                 del attributes[name]
-                told = redactor.tree({walk.key(name): walk.plain(value, 1)})
+                told = redactor.tree({walk.key(name): walk.field(value)})
                 # Dropped, it leaves an empty text, since a format may ask for it by name.
                 attributes.update(told or {name: ""})
         for name in _TEXTS:

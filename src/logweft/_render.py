@@ -17,7 +17,7 @@ from ._access import access_fields, is_access_logger
 from ._context import NOTHING, Context, set_rendered
 from ._names import NONE
 from ._pattern import Pattern
-from ._plain import MAX_ITEMS, Walk, exception_fields, tells
+from ._plain import EACH, MAX_ITEMS, Walk, exception_fields, tells
 from ._record import OWN, SCALARS, is_stdlib
 from ._redact import DROPPED, SOURCES, VALUE_FIELDS, Redactor
 from ._slots import Slots
@@ -46,7 +46,7 @@ _PLAIN, _SKIPPED, _NAMED = range(3)
 _CORRELATION_ID = "correlation_id"
 
 # Values in a field; a line of 15 KiB has room for few more.
-_MAX_NODES = 1_000
+_MAX_VALUES = 1_000
 
 _CONTAINERS = frozenset({dict, list, tuple})
 
@@ -480,8 +480,8 @@ class Renderer:
         """Return ``,"name": value`` of anything, the formatter's way."""
         if type(value) is str and self._redactor is not None:
             return self._withheld(self._redactor, name, value, fragment)
-        walk = Walk(None, self._float_literal, _MAX_NODES, self._max_line)
-        tree = {walk.key(name): walk.plain(value, 1)}
+        walk = Walk(None, self._float_literal, _MAX_VALUES * EACH, self._max_line)
+        tree = {walk.key(name): walk.field(value)}
         if walk.is_spent:
             raise Declined  # the line will be too long, and all of this be done again
         if self._redactor is not None:

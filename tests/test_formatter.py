@@ -2044,17 +2044,18 @@ def test_an_exception_is_told_whatever_it_is_logged_with(value: Any) -> None:
     """Of more values than any line has room for few are looked at, and the exception is there."""
     redactor = Counting()
     line = line_of(
-        lambda log: log.error("hi", exc_info=ValueError("bad"), extra={"a": value, "b": {"c": 1}}),
+        lambda log: log.error("hi", exc_info=recursed(300), extra={"a": value, "b": {"c": 1}}),
         redact=redactor,
     )
     assert redactor.all <= 40 * MAX_LINE
     assert line["truncated"] is True
-    assert line["exception"] == {"type": "ValueError", "message": "bad"}
+    assert (line["exception"]["type"], line["exception"]["message"]) == ("ValueError", "bottom")
+    assert line["exception"]["stack_trace"].endswith('raise ValueError("bottom")')
     assert line["b"] == {"c": 1}
 
 
 def test_a_secret_longer_than_a_line_is_withheld_whole() -> None:
-    """A registered secret, a key's block, a user's pattern leave nothing of theirs in the line."""
+    """A registered secret and a match of a user's pattern leave nothing of theirs in the line."""
     secret = " ".join(f"part{place}" for place in range(5_000))
     text = "see " + "<doc>" + secret + "</doc>" + " more" * 9_000
     texts = (text, text[::-1][:4_000] + text, "word " * 2_000 + text)
@@ -2069,10 +2070,22 @@ def test_a_secret_longer_than_a_line_is_withheld_whole() -> None:
                 assert not re.search(r"part\d", line["message"])
                 assert line["message"].endswith(" more")
                 assert line["truncated"] is True
-    block = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + f"{'part7/+' * 9}\n" * 250
-    for more in range(1, 30_000, 250):
-        text = "word " * 9_000 + block + "-----END PGP PRIVATE KEY BLOCK-----\n" + "more " * more
-        assert "part7" not in line_of(lambda log, text=text: log.info(text))["message"]
+
+
+@pytest.mark.parametrize("before", [0, *range(20, 30)])
+@pytest.mark.parametrize("make", [str, str.encode, lambda text: b"\xff" + text.encode()])
+def test_no_part_of_a_keys_block_is_left(before: int, make: Callable[[str], Any]) -> None:
+    """Wherever a text is cut that has a private key in it, nothing of the key is in the line."""
+    begin, end = (f"-----{edge} PGP PRIVATE KEY BLOCK-----\n" for edge in ("BEGIN", "END"))
+    block = begin + f"{'part7/+' * 9}\n" * 250 + end
+    for more in range(1, 4_000, 250):
+        for words in (100, 900, 9_000):
+            texts = [
+                *["some words" * 1_000] * before,
+                make("word " * words + block + "more " * more),
+            ]
+            line = line_of(lambda log, texts=texts: log.info("hi", extra={"texts": texts}))
+            assert "part7" not in json.dumps(line)
 
 
 @pytest.mark.parametrize("max_line", [1024, 2048, MAX_LINE])

@@ -230,7 +230,7 @@ def test_a_text_is_made_encodable(value: str, expected: str) -> None:
 def test_a_text_has_a_longest_length() -> None:
     """A text far above any budget is cut before anything looks at it, and not within a word."""
     for make in (str, str.encode):
-        assert plain(make("x" * (MAX_TEXT - EACH))) == "x" * (MAX_TEXT - EACH)
+        assert plain(make("x" * MAX_TEXT)) == "x" * MAX_TEXT
         told = plain(make("ab " * MAX_TEXT))
         assert MAX_TEXT - 600 < len(told) <= MAX_TEXT
         assert set(told.split(" ")) == {"ab", f"ab[...{3 * MAX_TEXT - len(told) + 15}...]ab", ""}
@@ -303,7 +303,7 @@ def test_values_are_bounded() -> None:
     value: Any = []
     for _ in range(64):
         value = [value, value]
-    assert json.dumps(plain(value)).count("[") < 4 * MAX_TEXT // EACH
+    assert json.dumps(plain(value)).count("[") < 8 * MAX_TEXT // EACH
 
 
 class Long:
@@ -333,7 +333,7 @@ def test_the_texts_of_one_record_are_bounded_together(value: Any) -> None:
     told = plain([value] * 100)
     assert told.pop() == "[truncated]"
     assert 1 <= len(told) <= 100
-    assert sum(map(len, told)) <= 2 * MAX_TEXT
+    assert sum(map(len, told)) <= 3 * MAX_TEXT
 
 
 def test_the_keys_of_one_record_pay_for_their_texts_too() -> None:
@@ -341,12 +341,12 @@ def test_the_keys_of_one_record_pay_for_their_texts_too() -> None:
     for kind in (str, str.encode, lambda text: (text,)):
         told = plain([{kind("x" * MAX_TEXT): 1}] * 100)
         assert told.pop() == "[truncated]"
-        assert sum(len(key) for each in told for key in each) <= 2 * MAX_TEXT
+        assert sum(len(key) for each in told for key in each) <= 3 * MAX_TEXT
 
 
 def test_a_field_is_told_beside_whatever_was_there_before() -> None:
     """What a record has used up leaves room for each further field, and for no more than that."""
-    walk = Walk(budget=32_000)
+    walk = Walk(budget=32_000, longest=1_000)
     walk.field([["x" * 100] * 1_000])
     assert walk.is_spent
     for _ in range(3):

@@ -74,7 +74,7 @@ class ConsoleFormatter(JsonFormatter):
         return f"\n{CONTINUED}".join([first, *rest])
 
     def _budget(self) -> tuple[int, int]:
-        return MAX_TEXT, MAX_TEXT  # there is no longest line here
+        return 2 * MAX_TEXT, MAX_TEXT  # there is no longest line here
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:
         message, *more = str(tree.get("message", "")).split("\n")

@@ -343,15 +343,15 @@ class JsonFormatter(_PythonJsonFormatter):
         Of a text it is what `_fit` leaves of it and, beside that, as much as a secret may have that
         begins or ends in what is left out.
         """
-        whole = min(self._max_line * (1 + EACH // 2), MAX_TEXT)  # a value takes two characters
         redactor = self._redactor
         if redactor is None:
-            return whole, max(self._max_line, _LONGEST_SHOWN)
-        if redactor.has_patterns:  # of the user's, which may match more than that
-            return MAX_TEXT, MAX_TEXT
-        secret = max(_LONGEST_SECRET, *map(len, redactor.values), 0)
-        text = min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
-        return max(whole, text), text
+            text = max(self._max_line, _LONGEST_SHOWN)
+        elif redactor.has_patterns:  # of the user's, which may match more than that
+            text = MAX_TEXT
+        else:
+            secret = max(_LONGEST_SECRET, *map(len, redactor.values), 0)
+            text = min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
+        return max(self._max_line * (1 + EACH // 2), 2 * text), text  # a value takes two characters
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
         redactor = self._redactor

@@ -26,10 +26,10 @@ MAX_ITEMS = 1_000
 """Members kept of one container (members). The endless ones end here."""
 
 MAX_TEXT = 1 << 20
-"""Characters kept of one text, and of one record's (characters): far above any line's."""
+"""Characters kept of one text (characters), far above any line's budget."""
 
 EACH = 32
-"""What a value costs of that (characters): to look at a number takes as long as at such a text."""
+"""What a value costs (characters): to look at a number takes as long as at a text of these."""
 
 _MIN_TEXT = 4096
 
@@ -75,7 +75,7 @@ def scrub(text: str) -> str:
     return text
 
 
-def shorten(text: Any, size: int) -> str:
+def shorten(text: Any, size: int, *, has_end: bool = True) -> str:
     """
     Return at most *size* characters of *text*, its begin and its end, and how many are left out.
 
@@ -85,11 +85,13 @@ def shorten(text: Any, size: int) -> str:
     Args:
         text: a ``str``; of ``bytes`` each is taken for a character of Latin-1.
         size: most characters, at least 64.
+        has_end: keep the end. What makes a secret of something there may be left out; so *size* is
+            to be so large that most of it is left out once secrets are withheld.
     """
     if len(text) <= size:
         return text if isinstance(text, str) else bytes(text).decode("latin-1")
-    head = size // 3
-    begin, end = text[:head], text[head + _MARK - size :]
+    head = size // 3 if has_end else size - _MARK
+    begin, end = text[:head], text[head + _MARK - size :] if has_end else text[:0]
     if not isinstance(text, str):
         begin, end = bytes(begin).decode("latin-1"), bytes(end).decode("latin-1")
     reach = min(512, head // 2)
@@ -231,8 +233,8 @@ class Walk:
     """
     One record's conversion: holds what is left of its budget and the containers it is inside of.
 
-    A sixteenth of it is there for each field, so that an exception is told beside whatever it was
-    logged with.
+    Two texts' worth is there for each field, so that an exception is told beside whatever it was
+    logged with, its newest frame included.
 
     Args:
         default:
@@ -260,7 +262,7 @@ class Walk:
         self,
         default: Callable[[Any], Any] | None = None,
         float_literal: Callable[[str], Any] | None = None,
-        budget: int = MAX_TEXT,
+        budget: int = 2 * MAX_TEXT,
         longest: int = MAX_TEXT,
     ) -> None:
         self._default = default
@@ -278,7 +280,7 @@ class Walk:
         Raises:
             Nothing that is an Exception: what cannot be read says so in its place.
         """
-        self._left = max(self._left, self._budget // 16)
+        self._left = max(self._left, min(2 * self._longest, self._budget))
         return self.plain(value, 1)
 
     def plain(self, value: Any, depth: int = 0) -> Any:
@@ -319,9 +321,10 @@ class Walk:
     def _kept(self, value: str) -> str:
         """Return *value* as `scrub` does, no more of it than the record has room for."""
         room, value = self._room, str.__str__(value)
-        kept = scrub(shorten(value, room))  # cut first: what is left out costs nothing
-        if len(kept) > room:
-            kept = scrub(shorten(value, room // 6))  # a surrogate's escape has six characters
+        # Cut first: what is left out costs nothing.
+        kept = scrub(shorten(value, room, has_end=room == self._longest))
+        if len(kept) > room:  # a surrogate's escape has six characters
+            kept = scrub(shorten(value, room // 6, has_end=False))
         self.is_spent |= len(value) > room
         self._left -= len(kept)
         return kept
@@ -330,11 +333,12 @@ class Walk:
         r"""Return bytes as text; of those that are no UTF-8 each as its escape, ``\xff``."""
         # As Latin-1, so that they are cut as a text is, and first: each escape takes 0.1 µs (3.11).
         self.is_spent |= len(value) > self._room
-        kept = shorten(value, self._room)
+        kept = shorten(value, self._room, has_end=self._room == self._longest)
         try:
             return self._kept(kept.encode("latin-1").decode())
         except UnicodeDecodeError:
-            kept = shorten(value, self._room // 4)  # an escape has four characters
+            # An escape has four characters.
+            kept = shorten(value, self._room // 4, has_end=False)
         # With "backslashreplace" they take three times as long.
         escaped = kept.encode("latin-1").decode(errors="surrogateescape").translate(_ESCAPES)
         return self._kept(escaped)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._formatter import HEAD, TAIL, JsonFormatter
-from ._plain import MAX_TEXT
+from ._plain import MAX_TEXT, Walk
 from ._redact import shown
 
 _COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
@@ -73,8 +73,8 @@ class ConsoleFormatter(JsonFormatter):
             first = self._paint(first, level)
         return f"\n{CONTINUED}".join([first, *rest])
 
-    def _budget(self) -> tuple[int, int]:
-        return 2 * MAX_TEXT, MAX_TEXT  # there is no longest line here
+    def _walk(self, max_line: int) -> Walk:
+        return super()._walk(MAX_TEXT)
 
     def _head_lines(self, tree: dict[str, Any], record: logging.LogRecord) -> list[str]:
         message, *more = str(tree.get("message", "")).split("\n")

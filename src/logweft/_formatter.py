@@ -62,11 +62,11 @@ MAX_LINE = 15 * 1024
 
 MIN_MAX_LINE = 1024
 
-# What is left of a text of a line that is too long, and how long a secret may be that is told by
-# its whole (characters). The one told by its begin alone, a private key's block, may have 16,384:
-# most of what is looked at is a text's end.
-_LONGEST_SHOWN = 4096
-_LONGEST_SECRET = 6144
+# How much of a text is looked at, where a line has no room for it, how long a secret of several
+# words may be, and a private key's block, which is told by its begin alone (characters).
+_LOOKED_AT = 2 * MAX_LINE
+_GROUPS = 512
+_BLOCK = 16_384 + 512
 
 _RECORD = frozenset({*OWN, *RESERVED_ATTRS})
 
@@ -326,7 +326,7 @@ class JsonFormatter(_PythonJsonFormatter):
         if error is not None:
             data[self._get_rename(ERROR)] = error
         data = self.process_log_record(data)
-        walk = Walk(self._users_default(), self._float_literal, *self._budget())
+        walk = self._walk(self._max_line)
         tree: dict[str, Any] = {}
         for name, value in data.items():
             put(tree, walk.key(name), walk.field(value))
@@ -336,22 +336,25 @@ class JsonFormatter(_PythonJsonFormatter):
             self._redactor.errors += walk.errors
         return self._redact(tree)
 
-    def _budget(self) -> tuple[int, int]:
-        """
-        Return how much is looked at, of all and of a text (characters): no line has room for more.
-
-        Of a text it is what `_fit` leaves of it and, beside that, as much as a secret may have that
-        begins or ends in what is left out.
-        """
-        redactor = self._redactor
-        if redactor is None:
-            text = max(self._max_line, _LONGEST_SHOWN)
-        elif redactor.has_patterns:  # of the user's, which may match more than that
-            text = MAX_TEXT
-        else:
-            secret = max(_LONGEST_SECRET, *map(len, redactor.values), 0)
-            text = min(max(self._max_line, 3 * (_LONGEST_SHOWN + secret)), MAX_TEXT)
-        return max(self._max_line * (1 + EACH // 2), 2 * text), text  # a value takes two characters
+    def _walk(self, max_line: int) -> Walk:
+        """Return what makes plain values, no more than a line of *max_line* bytes has room for."""
+        redactor, secret = self._redactor, 0
+        look: Callable[[str], str] = str
+        longest = max(max_line, _LOOKED_AT)
+        if redactor is not None:
+            look = redactor.text
+            secret = max(map(len, redactor.values), default=0)
+            longest = max(longest, 3 * (secret + 4096))
+            if redactor.has_patterns:
+                longest = MAX_TEXT  # one of the user's may match more than that
+        return Walk(
+            self._users_default(),
+            self._float_literal,
+            max(max_line * (1 + EACH // 2), 2 * longest),  # a value takes two characters
+            min(longest, MAX_TEXT),
+            look,
+            (max(secret, _GROUPS), max(secret, _BLOCK)),
+        )
 
     def _redact(self, tree: dict[str, Any]) -> dict[str, Any]:
         redactor = self._redactor
@@ -581,7 +584,7 @@ class JsonFormatter(_PythonJsonFormatter):
                 return line
         tree[self._get_rename(TRUNCATED)] = True
         for longest, most in (
-            (_LONGEST_SHOWN, 500),
+            (4096, 500),
             (2048, 200),
             (1024, 100),
             (512, 50),

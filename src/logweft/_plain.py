@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from functools import cache
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice, takewhile, zip_longest
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -75,31 +75,41 @@ def scrub(text: str) -> str:
     return text
 
 
-def shorten(text: Any, size: int, *, has_end: bool = True) -> str:
+def shorten(
+    text: Any, size: int, look: Callable[[str], str] | None = None, reach: tuple[int, int] = (1, 1)
+) -> str:
     """
     Return at most *size* characters of *text*, its begin and its end, and how many are left out.
 
-    ``"to be or [...14...] question"``. No half of a word stands there, since it may be a secret's,
-    and nobody could tell.
+    ``"to be or [...14...] question"``. What makes a secret of something there may be left out. So
+    no half of a word stands there, and each part is looked at and loses as much as a secret may
+    have that begins or ends in what is left out.
 
     Args:
         text: a ``str``; of ``bytes`` each is taken for a character of Latin-1.
         size: most characters, at least 64.
-        has_end: keep the end. What makes a secret of something there may be left out; so *size* is
-            to be so large that most of it is left out once secrets are withheld.
+        look: withholds secrets. None: the end is left out, too.
+        reach: how much the begin loses, and the end (characters, at least 1).
     """
     if len(text) <= size:
         return text if isinstance(text, str) else bytes(text).decode("latin-1")
-    head = size // 3 if has_end else size - _MARK
-    begin, end = text[:head], text[head + _MARK - size :] if has_end else text[:0]
+    head = size - _MARK if look is None else size // 3
+    begin, end = text[:head], text[len(text) if look is None else head + _MARK - size :]
     if not isinstance(text, str):
         begin, end = bytes(begin).decode("latin-1"), bytes(end).decode("latin-1")
-    reach = min(512, head // 2)
-    space = begin.rfind(" ", head - reach)
-    begin = begin[: space if space > 0 else -reach]
+    half = min(512, head // 2)
+    space = begin.rfind(" ", head - half)
+    begin = begin[: space if space > 0 else -half]
     edge = _EDGE.search(end)
     end = "" if edge is None else end[edge.end() :]
-    return f"{begin}{_mark(text[len(begin) : len(text) - len(end)])}{end}"
+    if look is not None:
+        # What stands in both has been looked at with as much behind it as a secret may have.
+        begin, end = _common(look(begin), look(begin[: -reach[0]])), look(end)[reach[1] :]
+    count = len(text) - len(begin) - len(end)
+    for earlier in _LEFT_OUT.finditer(text) if isinstance(text, str) and "[" in text else ():
+        if earlier[0] not in end:
+            count += int(earlier[1]) - len(earlier[0])
+    return f"{begin}[...{count}...]{end}"
 
 
 def cut_text(text: str, size: int) -> str:
@@ -111,15 +121,18 @@ def cut_text(text: str, size: int) -> str:
     if len(text) <= size:
         return text
     head = size // 3
-    return f"{text[:head]}{_mark(text[head : head - size])}{text[head - size :]}"
+    count = len(text) - size
+    for earlier in _LEFT_OUT.finditer(text, head, len(text) + head - size) if "[" in text else ():
+        count += int(earlier[1]) - len(earlier[0])
+    return f"{text[:head]}[...{count}...]{text[head - size :]}"
 
 
-def _mark(middle: Any) -> str:
-    """Return what stands for *middle*, of which a part may have been left out already."""
-    count = len(middle)
-    if isinstance(middle, str) and "[" in middle:
-        count += sum(int(each[1]) - len(each[0]) for each in _LEFT_OUT.finditer(middle))
-    return f"[...{count}...]"
+def _common(first: str, second: str) -> str:
+    """Return what both begin with."""
+    if first.startswith(second):
+        return second
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    return first[: sum(1 for _ in pairs)]
 
 
 _LEFT_OUT = Pattern(r"\[\.\.\.(\d{1,12})\.\.\.\]", re.ASCII)
@@ -247,6 +260,8 @@ class Walk:
             Kept of all (characters); each value costs `EACH` besides.
         longest:
             Kept of each text that is longer than `_MIN_TEXT` (characters).
+        look, reach:
+            As in `shorten`.
 
     Attributes:
         errors: values withheld because their ``__log__`` raised (exceptions).
@@ -254,7 +269,16 @@ class Walk:
     """
 
     __slots__ = (
-        *("_budget", "_default", "_float_literal", "_inside", "_left", "_longest"),
+        *(
+            "_budget",
+            "_default",
+            "_float_literal",
+            "_inside",
+            "_left",
+            "_longest",
+            "_look",
+            "_reach",
+        ),
         *("errors", "is_spent"),
     )
 
@@ -264,12 +288,15 @@ class Walk:
         float_literal: Callable[[str], Any] | None = None,
         budget: int = 2 * MAX_TEXT,
         longest: int = MAX_TEXT,
+        look: Callable[[str], str] | None = None,
+        reach: tuple[int, int] = (1, 1),
     ) -> None:
         self._default = default
         self._float_literal = float_literal
         self._inside: set[int] = set()
         self._budget = self._left = budget
         self._longest = longest
+        self._look, self._reach = look, reach
         self.errors = 0
         self.is_spent = False
 
@@ -322,9 +349,9 @@ class Walk:
         """Return *value* as `scrub` does, no more of it than the record has room for."""
         room, value = self._room, str.__str__(value)
         # Cut first: what is left out costs nothing.
-        kept = scrub(shorten(value, room, has_end=room == self._longest))
+        kept = scrub(shorten(value, room, self._look, self._reach))
         if len(kept) > room:  # a surrogate's escape has six characters
-            kept = scrub(shorten(value, room // 6, has_end=False))
+            kept = scrub(shorten(value, room // 6))
         self.is_spent |= len(value) > room
         self._left -= len(kept)
         return kept
@@ -333,12 +360,12 @@ class Walk:
         r"""Return bytes as text; of those that are no UTF-8 each as its escape, ``\xff``."""
         # As Latin-1, so that they are cut as a text is, and first: each escape takes 0.1 µs (3.11).
         self.is_spent |= len(value) > self._room
-        kept = shorten(value, self._room, has_end=self._room == self._longest)
+        kept = shorten(value, self._room)
         try:
             return self._kept(kept.encode("latin-1").decode())
         except UnicodeDecodeError:
             # An escape has four characters.
-            kept = shorten(value, self._room // 4, has_end=False)
+            kept = shorten(value, self._room // 4)
         # With "backslashreplace" they take three times as long.
         escaped = kept.encode("latin-1").decode(errors="surrogateescape").translate(_ESCAPES)
         return self._kept(escaped)

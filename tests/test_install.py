@@ -631,8 +631,8 @@ def test_bad_environment_is_not_asked_where_code_speaks(monkeypatch: pytest.Monk
     """An argument beats a LOGWEFT_ variable even where that one is bad."""
     bare()
     monkeypatch.setenv("LOGWEFT_FORMAT", "xml")
-    with logweft.install(format="json"):
-        pass
+    with logweft.install(format="json") as installation:
+        assert installation.stats().accepted == 0
 
 
 # A configuration given to install()

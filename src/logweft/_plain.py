@@ -106,9 +106,8 @@ def shorten(
         # What stands in both has been looked at with as much behind it as a secret may have.
         begin, end = _common(look(begin), look(begin[: -reach[0]])), look(end)[reach[1] :]
     count = len(text) - len(begin) - len(end)
-    for earlier in _LEFT_OUT.finditer(text) if isinstance(text, str) and "[" in text else ():
-        if earlier[0] not in end:
-            count += int(earlier[1]) - len(earlier[0])
+    if isinstance(text, str):
+        count += _left_out(text, 0, len(text), shown=end)
     return f"{begin}[...{count}...]{end}"
 
 
@@ -121,10 +120,16 @@ def cut_text(text: str, size: int) -> str:
     if len(text) <= size:
         return text
     head = size // 3
-    count = len(text) - size
-    for earlier in _LEFT_OUT.finditer(text, head, len(text) + head - size) if "[" in text else ():
-        count += int(earlier[1]) - len(earlier[0])
+    count = len(text) - size + _left_out(text, head, len(text) + head - size)
     return f"{text[:head]}[...{count}...]{text[head - size :]}"
+
+
+def _left_out(text: str, begin: int, end: int, shown: str = "") -> int:
+    """Return how much more than its marks was left out before of a part of *text*."""
+    if "[" not in text:
+        return 0
+    marks = _LEFT_OUT.finditer(text, begin, end)
+    return sum(int(each[1]) - len(each[0]) for each in marks if each[0] not in shown)
 
 
 def _common(first: str, second: str) -> str:
